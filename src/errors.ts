@@ -1,0 +1,19 @@
+/**
+ * Bad input: a file, field, flag or argument that is not what it should be.
+ * The message is one line naming what, where, expected and found; the command
+ * line prints it and exits with code 2.
+ */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+/** Throws an {@link InputError} of the form `where: expected E, got F`. */
+export function reject(where: string, expected: string, found: unknown): never {
+  throw new InputError(`${where}: expected ${expected}, got ${show(found)}`);
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
