@@ -32,7 +32,10 @@ const keepModuleLocations = {
       const contents = readFileSync(file, 'utf8')
         .replaceAll('import.meta.url', `moduleUrl(${JSON.stringify(name)})`)
         .replaceAll('import.meta.filename', `moduleFile(${JSON.stringify(name)})`)
-        .replaceAll('import.meta.dirname', `moduleFile(${JSON.stringify(path.posix.dirname(name))})`);
+        .replaceAll(
+          'import.meta.dirname',
+          `moduleFile(${JSON.stringify(path.posix.dirname(name))})`,
+        );
       return { contents, loader: 'js' };
     });
   },

@@ -14,6 +14,7 @@ export function reject(where: string, expected: string, found: unknown): never {
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? value);
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
