@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import type { z } from 'zod';
+import { InputError, reject } from './errors.js';
+
+/**
+ * Reads a JSON configuration file and checks it against a schema.
+ * Throws an InputError that names the file, the field, what was expected and what was found.
+ */
+export function readConfigFile<S extends z.ZodType>(file: string, schema: S): z.output<S> {
+  return checkConfig(file, schema, readJson(file));
+}
+
+/** Checks a configuration that is already in memory; `where` names its source in errors. */
+export function checkConfig<S extends z.ZodType>(
+  where: string,
+  schema: S,
+  value: unknown,
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const path = [...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    path.push(issue.keys[0] as string);
+  }
+  const place = path.length === 0 ? where : `${where}: field ${path.join('.')}`;
+  reject(place, expectation(issue), at(value, path));
+}
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new InputError(`${file}: expected a JSON file, cannot read it (${errorCode(error)})`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(
+      `${file}: expected JSON, ${(error as Error).message.replace(/\s+/g, ' ')}`,
+    );
+  }
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+function at(value: unknown, path: PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+}
+
+/** What a schema wanted, in words: zod's own messages repeat the type found, not the value. */
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'an integer' : `type ${issue.expected}`;
+    case 'invalid_value':
+      return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'too_small':
+      return bound(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
+    case 'too_big':
+      return bound(issue.origin, issue.inclusive ? 'at most' : 'less than', issue.maximum);
+    case 'unrecognized_keys':
+      return 'no such field';
+    case 'invalid_union':
+      return unionExpectation(issue);
+    default:
+      return issue.message;
+  }
+}
+
+function bound(origin: string, comparison: string, limit: number | bigint): string {
+  const noun = origin === 'array' ? ' entries' : origin === 'string' ? ' characters' : '';
+  return `${comparison} ${limit}${noun}`;
+}
+
+function unionExpectation(issue: z.core.$ZodIssueInvalidUnion): string {
+  const { options } = issue as { options?: unknown[] };
+  if (!options) return issue.message;
+  return `one of ${options.map((option) => JSON.stringify(option)).join(', ')}`;
+}

@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs';
+import { reject } from '../errors.js';
+
+export interface SgdOptions {
+  learningRate: number;
+  momentum: number;
+  /** Added to the gradient as `weightDecay * parameter`. */
+  weightDecay: number;
+  nesterov: boolean;
+  /** The first step sets the momentum buffers to the gradients instead of reading them. */
+  firstStep: boolean;
+}
+
+/**
+ * One step of stochastic gradient descent, in place, as torch.optim.SGD defines it
+ * (dampening 0): with g = gradient + weightDecay * p,
+ *
+ *     v = momentum * v + g                    v = g in the first step
+ *     p = p - learningRate * (nesterov ? g + momentum * v : v)
+ *
+ * Without momentum p = p - learningRate * g, and `momenta` is empty.
+ * @param parameters trainable variables of any shape
+ * @param gradients one per parameter, of its shape
+ * @param momenta one per parameter, of its shape; updated in place
+ */
+export function sgdUpdate(
+  parameters: readonly tf.Variable[],
+  gradients: readonly tf.Tensor[],
+  momenta: readonly tf.Variable[],
+  options: SgdOptions,
+): void {
+  check(parameters, gradients, momenta, options);
+  reference(parameters, gradients, momenta, options);
+}
+
+/** The step from stock TensorFlow.js operations, on any backend. */
+export function reference(
+  parameters: readonly tf.Variable[],
+  gradients: readonly tf.Tensor[],
+  momenta: readonly tf.Variable[],
+  { learningRate, momentum, weightDecay, nesterov, firstStep }: SgdOptions,
+): void {
+  parameters.forEach((parameter, i) => {
+    tf.tidy(() => {
+      const gradient = gradients[i] as tf.Tensor;
+      const decayed = weightDecay ? gradient.add(parameter.mul(weightDecay)) : gradient;
+      const velocity = momenta[i];
+      let direction = decayed;
+      if (velocity) {
+        velocity.assign(firstStep ? decayed : velocity.mul(momentum).add(decayed));
+        direction = nesterov ? decayed.add(velocity.mul(momentum)) : velocity;
+      }
+      parameter.assign(parameter.sub(direction.mul(learningRate)));
+    });
+  });
+}
+
+function check(
+  parameters: readonly tf.Variable[],
+  gradients: readonly tf.Tensor[],
+  momenta: readonly tf.Variable[],
+  { learningRate, momentum, weightDecay, nesterov }: SgdOptions,
+): void {
+  const slots = momentum > 0 ? parameters.length : 0;
+  if (gradients.length !== parameters.length)
+    reject('sgdUpdate: gradients', `${parameters.length} tensors`, gradients.length);
+  if (momenta.length !== slots) reject('sgdUpdate: momenta', `${slots} variables`, momenta.length);
+  if (!(learningRate >= 0)) reject('sgdUpdate: learningRate', 'a number >= 0', learningRate);
+  if (!(momentum >= 0)) reject('sgdUpdate: momentum', 'a number >= 0', momentum);
+  if (!(weightDecay >= 0)) reject('sgdUpdate: weightDecay', 'a number >= 0', weightDecay);
+  if (nesterov && momentum === 0) reject('sgdUpdate: momentum', 'more than 0 for nesterov', 0);
+  parameters.forEach((parameter, i) => {
+    checkTensor(`sgdUpdate: gradients[${i}]`, parameter, gradients[i] as tf.Tensor);
+    if (momenta.length > 0) checkTensor(`sgdUpdate: momenta[${i}]`, parameter, momenta[i]!);
+  });
+}
+
+function checkTensor(where: string, parameter: tf.Variable, tensor: tf.Tensor): void {
+  if (tensor.isDisposed) reject(where, 'a live tensor', 'a disposed one');
+  if (tensor.dtype !== 'float32') reject(where, 'float32', tensor.dtype);
+  if (!tf.util.arraysEqual(parameter.shape, tensor.shape))
+    reject(where, `shape [${parameter.shape}]`, `[${tensor.shape}]`);
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { readConfigFile } from '../config_file.js';
+
+const positive = z.number().positive();
+const fraction = z.number().min(0).lt(1);
+const count = z.int().min(1);
+
+/** The augmentations published for ImageNet; `evaluate` trains on plain centre crops. */
+const transforms = [
+  'more_aggressive',
+  'more_aggressive_with_color_jitter',
+  'aggressive',
+  'aggressive_with_color_jitter',
+  'less_aggressive',
+  'less_aggressive_with_color_jitter',
+  'conservative',
+  'conservative_with_color_jitter',
+  'evaluate',
+] as const;
+
+/** D: where the images are and how they are fed. Relative roots start at the working directory. */
+const dataSchema = z.strictObject({
+  name: z.string().min(1),
+  train_root: z.string().min(1),
+  valid_root: z.string().min(1),
+  batch_size: count,
+  num_workers: count,
+  transform: z.enum(transforms),
+  image_size: z.int().min(32).default(224),
+});
+
+/** O: the optimizer, as PyTorch defines it, and how many epochs it runs. */
+const optimizerSchema = z.discriminatedUnion('name', [
+  z
+    .strictObject({
+      name: z.literal('SGD'),
+      learning_rate: positive,
+      momentum: fraction,
+      weight_decay: z.number().min(0),
+      nesterov: z.boolean(),
+      epochs: count,
+    })
+    .refine((sgd) => !sgd.nesterov || sgd.momentum > 0, {
+      path: ['momentum'],
+      message: 'more than 0 for nesterov',
+    }),
+]);
+
+/** S: the learning rate of each epoch. */
+const scheduleSchema = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('StepLR'), step_size: count, gamma: positive }),
+  z.strictObject({
+    name: z.literal('MultiStepLR'),
+    milestones: z.array(count).min(1),
+    gamma: positive,
+  }),
+  z.strictObject({ name: z.literal('ExponentialLR'), gamma: positive }),
+]);
+
+export type DataConfig = z.output<typeof dataSchema>;
+export type OptimizerConfig = z.output<typeof optimizerSchema>;
+export type ScheduleConfig = z.output<typeof scheduleSchema>;
+
+/** Reads D; throws an InputError naming file, field, expected and found. */
+export function readDataConfig(file: string): DataConfig {
+  return readConfigFile(file, dataSchema);
+}
+
+/** Reads O; throws an InputError naming file, field, expected and found. */
+export function readOptimizerConfig(file: string): OptimizerConfig {
+  return readConfigFile(file, optimizerSchema);
+}
+
+/** Reads S; throws an InputError naming file, field, expected and found. */
+export function readScheduleConfig(file: string): ScheduleConfig {
+  return readConfigFile(file, scheduleSchema);
+}

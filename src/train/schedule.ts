@@ -1,0 +1,17 @@
+import type { ScheduleConfig } from './config.js';
+
+type Factor<Name> = (config: Extract<ScheduleConfig, { name: Name }>, epoch: number) => number;
+
+/** What the base learning rate is multiplied by in an epoch (from 0), as in torch.optim.lr_scheduler. */
+const factors: { [Name in ScheduleConfig['name']]: Factor<Name> } = {
+  StepLR: ({ step_size, gamma }, epoch) => gamma ** Math.floor(epoch / step_size),
+  MultiStepLR: ({ milestones, gamma }, epoch) =>
+    gamma ** milestones.filter((milestone) => milestone <= epoch).length,
+  ExponentialLR: ({ gamma }, epoch) => gamma ** epoch,
+};
+
+/** The learning rate of epoch `epoch`, counted from 0. */
+export function learningRate(config: ScheduleConfig, base: number, epoch: number): number {
+  const factor = factors[config.name] as Factor<ScheduleConfig['name']>;
+  return base * factor(config, epoch);
+}

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { InputError } from '../../src/errors.js';
+import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'menet-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const data = {
+  name: 'ImageNet',
+  train_root: 'train',
+  valid_root: 'valid',
+  batch_size: 256,
+  num_workers: 8,
+  transform: 'aggressive',
+};
+const sgd = {
+  name: 'SGD',
+  learning_rate: 0.1,
+  momentum: 0.9,
+  weight_decay: 0.00004,
+  nesterov: true,
+  epochs: 120,
+};
+const step = { name: 'StepLR', step_size: 30, gamma: 0.1 };
+
+function save(value: unknown): string {
+  const file = path.join(folder, 'config.json');
+  writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
+  return file;
+}
+
+function errorOf(read: (file: string) => unknown, value: unknown): string {
+  try {
+    read(save(value));
+  } catch (error) {
+    expect(error).toBeInstanceOf(InputError);
+    return (error as Error).message;
+  }
+  throw new Error('accepted');
+}
+
+it('reads what is published, with images of 224', () => {
+  expect(readDataConfig(save(data))).toEqual({ ...data, image_size: 224 });
+  expect(readOptimizerConfig(save(sgd))).toEqual(sgd);
+  expect(readScheduleConfig(save(step))).toEqual(step);
+});
+
+describe('errors name file, field, expected and found', () => {
+  it.each([
+    [readDataConfig, { ...data, batch_size: 0 }, 'field batch_size: expected at least 1, got 0'],
+    [
+      readDataConfig,
+      { ...data, batch_size: 1.5 },
+      'field batch_size: expected an integer, got 1.5',
+    ],
+    [readDataConfig, { ...data, image_size: 31 }, 'field image_size: expected at least 32, got 31'],
+    [readDataConfig, { ...data, trian_root: 'x' }, 'field trian_root: expected no such field'],
+    [
+      readDataConfig,
+      { ...data, valid_root: undefined },
+      'field valid_root: expected type string, got nothing',
+    ],
+    [
+      readDataConfig,
+      { ...data, transform: 'wild' },
+      'field transform: expected one of "more_aggressive"',
+    ],
+    [readOptimizerConfig, { ...sgd, name: 'Sgd' }, 'field name: expected one of "SGD", got "Sgd"'],
+    [
+      readOptimizerConfig,
+      { ...sgd, learning_rate: -1 },
+      'field learning_rate: expected more than 0, got -1',
+    ],
+    [readOptimizerConfig, { ...sgd, momentum: 1 }, 'field momentum: expected less than 1, got 1'],
+    [
+      readOptimizerConfig,
+      { ...sgd, momentum: 0 },
+      'field momentum: expected more than 0 for nesterov, got 0',
+    ],
+    [readScheduleConfig, { ...step, gamma: '0.1' }, 'field gamma: expected type number, got "0.1"'],
+    [
+      readScheduleConfig,
+      { name: 'MultiStepLR', milestones: [], gamma: 1 },
+      'field milestones: expected at least 1 entries, got []',
+    ],
+    [readScheduleConfig, [], 'expected type object, got []'],
+    [readScheduleConfig, '{"name": ', 'expected JSON, '],
+  ])('%# %o', (read, value, message) => {
+    const error = errorOf(read, value);
+    expect(error).toContain(`${path.join(folder, 'config.json')}: ${message}`);
+    expect(error).not.toContain('\n');
+  });
+
+  it('a file that is not there', () => {
+    expect(() => readDataConfig(path.join(folder, 'none.json'))).toThrow(
+      /none\.json: expected a JSON file, cannot read it \(ENOENT\)/,
+    );
+  });
+});
