@@ -1,0 +1,43 @@
+import * as tf from '@tensorflow/tfjs';
+import { reject } from '../errors.js';
+
+/** A shape to check against: numbers must match, names ('N', 'H') stand for any size from 1. */
+export type ShapePattern = readonly (number | string)[];
+
+/**
+ * Checks that `tensor` is a live tensor of the given shape and type.
+ * @param where the op and the argument, as in `meUnit: x`
+ * @throws InputError naming op, argument, expected and received
+ */
+export function checkTensor(
+  where: string,
+  tensor: unknown,
+  shape: ShapePattern,
+  dtype: tf.DataType = 'float32',
+): void {
+  const expected = `${dtype} tensor [${shape.join(', ')}]`;
+  if (!(tensor instanceof tf.Tensor)) reject(where, expected, describeValue(tensor));
+  if (tensor.isDisposed) reject(where, expected, 'a disposed tensor');
+  const found: number[] = tensor.shape;
+  const matches =
+    tensor.dtype === dtype &&
+    found.length === shape.length &&
+    found.every((size, i) => (typeof shape[i] === 'number' ? size === shape[i] : size >= 1));
+  if (!matches) reject(where, expected, `${tensor.dtype} tensor [${found.join(', ')}]`);
+}
+
+/** Checks that `value` is one of `choices`. */
+export function checkChoice<T>(where: string, value: T, choices: readonly T[]): void {
+  if (!choices.includes(value)) reject(where, choices.join(' or '), value);
+}
+
+/** Checks that `groups` is a whole number of at least 1 that divides `channels`. */
+export function checkGroups(where: string, groups: number, channels: number): void {
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    reject(where, `a divisor of the ${channels} channels`, groups);
+  }
+}
+
+function describeValue(value: unknown): string {
+  return value === null || value === undefined ? 'nothing' : `a ${typeof value}`;
+}

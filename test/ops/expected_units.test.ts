@@ -1,0 +1,4 @@
+import '@tensorflow/tfjs';
+import { testExpectedUnits } from './expected_units.js';
+
+testExpectedUnits('cpu');
