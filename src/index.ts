@@ -1,1 +1,16 @@
 export { InputError } from './errors.js';
+export { type BatchNormParams } from './ops/batch_norm.js';
+export {
+  groupConvShuffleDepthwise,
+  type GroupConvShuffleDepthwiseParams,
+  type UnitOptions,
+} from './ops/group_conv_shuffle_depthwise.js';
+export {
+  mergeEvolve,
+  type MergeEvolveOptions,
+  type MergeEvolveParams,
+} from './ops/merge_evolve.js';
+export { meUnit, type MeUnitParams } from './ops/me_unit.js';
+export { shuffleUnit, type ShuffleUnitParams } from './ops/shuffle_unit.js';
+export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
+export { stem, type StemParams } from './ops/stem.js';
