@@ -1,0 +1,299 @@
+// The one door between JavaScript and the native core: allocate, view, free, read,
+// write, run. Everything that is thrown inside becomes a JavaScript exception.
+#include <napi.h>
+
+#include "core/buffers.h"
+#include "core/isa.h"
+#include "core/op.h"
+#include "core/thread_pool.h"
+
+namespace menet {
+
+namespace {
+
+Tensor to_tensor(const Buffers& buffers, const Napi::Value& value, Device*& device) {
+  Tensor tensor;
+  if (value.IsNull() || value.IsUndefined()) return tensor;
+  const Napi::Object object = value.As<Napi::Object>();
+  tensor.dtype = dtype_from_name(object.Get("dtype").As<Napi::String>());
+  const Napi::Array shape = object.Get("shape").As<Napi::Array>();
+  tensor.shape.resize(shape.Length());
+  for (uint32_t i = 0; i < shape.Length(); ++i) {
+    tensor.shape[i] = shape.Get(i).As<Napi::Number>().Int64Value();
+    if (tensor.shape[i] < 0) throw_error("expected sizes of at least 0, got ", tensor.shape[i]);
+  }
+  const Buffer& buffer = buffers.get(object.Get("id").As<Napi::Number>().Int64Value());
+  if (tensor.bytes() > buffer.bytes) {
+    throw_error("expected a buffer of ", tensor.bytes(), " bytes for shape ",
+                to_string(tensor.shape), ", got ", buffer.bytes);
+  }
+  if (device != nullptr && device != buffer.device) {
+    throw_error("expected all inputs on ", device->name(), ", got one on ", buffer.device->name());
+  }
+  device = buffer.device;
+  tensor.data = buffer.data();
+  return tensor;
+}
+
+Napi::Value to_js(Napi::Env env, Buffers::Handle id, const TensorType& type) {
+  Napi::Array shape = Napi::Array::New(env, type.shape.size());
+  for (uint32_t i = 0; i < type.shape.size(); ++i) {
+    shape.Set(i, Napi::Number::New(env, static_cast<double>(type.shape[i])));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("id", static_cast<double>(id));
+  object.Set("shape", shape);
+  object.Set("dtype", name_of(type.dtype));
+  return object;
+}
+
+Attributes::Value to_attribute(const std::string& name, const Napi::Value& value) {
+  if (value.IsNumber()) return value.As<Napi::Number>().DoubleValue();
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+  if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+  if (!value.IsArray()) {
+    throw_error("attribute ", name, ": expected a number, boolean, string or list of numbers");
+  }
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<double> numbers(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value element = array.Get(i);
+    if (!element.IsNumber()) throw_error("attribute ", name, ": expected a list of numbers");
+    numbers[i] = element.As<Napi::Number>().DoubleValue();
+  }
+  return numbers;
+}
+
+Attributes to_attributes(const Napi::Value& value) {
+  Attributes attributes;
+  if (!value.IsObject()) return attributes;
+  const Napi::Object object = value.As<Napi::Object>();
+  const Napi::Array names = object.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = names.Get(i).ToString();
+    const Napi::Value attribute = object.Get(name);
+    if (!attribute.IsUndefined()) attributes.set(name, to_attribute(name, attribute));
+  }
+  return attributes;
+}
+
+// Bytes of a typed array, DataView, Buffer or ArrayBuffer.
+struct HostBytes {
+  void* data;
+  size_t size;
+};
+
+HostBytes host_bytes(const Napi::Value& value) {
+  if (value.IsTypedArray()) {
+    Napi::TypedArray array = value.As<Napi::TypedArray>();
+    char* base = static_cast<char*>(array.ArrayBuffer().Data());
+    return {base + array.ByteOffset(), array.ByteLength()};
+  }
+  if (value.IsArrayBuffer()) {
+    Napi::ArrayBuffer buffer = value.As<Napi::ArrayBuffer>();
+    return {buffer.Data(), buffer.ByteLength()};
+  }
+  throw_error("expected a typed array or ArrayBuffer");
+}
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env, Napi::Object exports) {
+    DefineAddon(exports, {
+                             InstanceMethod("allocate", &Addon::Guard<&Addon::Allocate>),
+                             InstanceMethod("view", &Addon::Guard<&Addon::View>),
+                             InstanceMethod("free", &Addon::Guard<&Addon::Free>),
+                             InstanceMethod("read", &Addon::Guard<&Addon::Read>),
+                             InstanceMethod("write", &Addon::Guard<&Addon::Write>),
+                             InstanceMethod("run", &Addon::Guard<&Addon::Run>),
+                             InstanceMethod("ops", &Addon::Guard<&Addon::Ops>),
+                             InstanceMethod("threads", &Addon::Guard<&Addon::Threads>),
+                             InstanceMethod("isa", &Addon::Guard<&Addon::InstructionSet>),
+                             InstanceMethod("memory", &Addon::Guard<&Addon::Memory>),
+                             InstanceMethod("resetPeak", &Addon::Guard<&Addon::ResetPeak>),
+                             InstanceMethod("releaseCache", &Addon::Guard<&Addon::ReleaseCache>),
+                         });
+  }
+
+ private:
+  using Method = Napi::Value (Addon::*)(const Napi::CallbackInfo&);
+
+  template <Method method>
+  Napi::Value Guard(const Napi::CallbackInfo& info) {
+    try {
+      return (this->*method)(info);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+  static int64_t Integer(const Napi::CallbackInfo& info, size_t i) {
+    const double value = info[i].IsNumber() ? info[i].As<Napi::Number>().DoubleValue() : -1;
+    if (!(value >= 0 && value <= 9007199254740991.0)) {
+      throw_error("argument ", i, ": expected a whole number of at least 0");
+    }
+    return static_cast<int64_t>(value);
+  }
+
+  static Device& DeviceOf(const Napi::CallbackInfo& info, size_t i) {
+    return device_named(info[i].IsString() ? info[i].As<Napi::String>().Utf8Value() : "cpu");
+  }
+
+  // allocate(bytes, device) -> id
+  Napi::Value Allocate(const Napi::CallbackInfo& info) {
+    const auto id = buffers_.allocate(DeviceOf(info, 1), static_cast<size_t>(Integer(info, 0)));
+    return Napi::Number::New(info.Env(), static_cast<double>(id));
+  }
+
+  // view(id, offset, bytes) -> id
+  Napi::Value View(const Napi::CallbackInfo& info) {
+    const auto id = buffers_.view(Integer(info, 0), static_cast<size_t>(Integer(info, 1)),
+                                  static_cast<size_t>(Integer(info, 2)));
+    return Napi::Number::New(info.Env(), static_cast<double>(id));
+  }
+
+  Napi::Value Free(const Napi::CallbackInfo& info) {
+    buffers_.free(Integer(info, 0));
+    return info.Env().Undefined();
+  }
+
+  // read(id, target, offset = 0): fills the target from the buffer's bytes at offset
+  Napi::Value Read(const Napi::CallbackInfo& info) {
+    const auto [buffer, host, offset] = Transfer(info, "read");
+    buffer.device->read(host.data, static_cast<char*>(buffer.data()) + offset, host.size);
+    return info.Env().Undefined();
+  }
+
+  // write(id, source, offset = 0)
+  Napi::Value Write(const Napi::CallbackInfo& info) {
+    const auto [buffer, host, offset] = Transfer(info, "write");
+    buffer.device->write(static_cast<char*>(buffer.data()) + offset, host.data, host.size);
+    return info.Env().Undefined();
+  }
+
+  struct TransferRange {
+    const Buffer& buffer;
+    HostBytes host;
+    size_t offset;
+  };
+
+  TransferRange Transfer(const Napi::CallbackInfo& info, const char* what) {
+    const Buffer& buffer = buffers_.get(Integer(info, 0));
+    const HostBytes host = host_bytes(info[1]);
+    const size_t offset = info.Length() > 2 ? static_cast<size_t>(Integer(info, 2)) : 0;
+    if (offset > buffer.bytes || host.size > buffer.bytes - offset) {
+      throw_error(what, ": expected a range within ", buffer.bytes, " bytes, got ", host.size,
+                  " bytes at ", offset);
+    }
+    return {buffer, host, offset};
+  }
+
+  // run(op, inputs, attributes, device = that of the inputs) -> outputs
+  Napi::Value Run(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const std::string name = info[0].As<Napi::String>();
+    const Op& op = op_named(name);
+    const Napi::Array list = info[1].As<Napi::Array>();
+    Device* device = nullptr;
+    std::vector<Tensor> inputs;
+    inputs.reserve(list.Length());
+    try {
+      for (uint32_t i = 0; i < list.Length(); ++i) {
+        inputs.push_back(to_tensor(buffers_, list.Get(i), device));
+      }
+    } catch (const Error& error) {
+      throw_error(name, ": input ", inputs.size(), ": ", error.what());
+    }
+    if (device == nullptr) device = &DeviceOf(info, 3);
+    const Attributes attributes = to_attributes(info[2]);
+    Call call(op, *device, std::move(inputs), attributes);
+    return RunCall(env, op, call);
+  }
+
+  Napi::Value RunCall(Napi::Env env, const Op& op, Call& call) {
+    const Op::Run run = call.device().kind() == DeviceKind::kCpu ? op.cpu : op.cuda;
+    call.expect(run != nullptr, "expected a kernel for ", call.device().name(), ", found none");
+    const std::vector<TensorType> types = Infer(op, call);
+    std::vector<Buffers::Handle> ids;
+    try {
+      for (const TensorType& type : types) {
+        ids.push_back(buffers_.allocate(call.device(), type.bytes()));
+        Tensor output;
+        static_cast<TensorType&>(output) = type;
+        output.data = buffers_.get(ids.back()).data();
+        call.outputs.push_back(output);
+      }
+      run(call);
+    } catch (...) {
+      for (Buffers::Handle id : ids) buffers_.free(id);
+      throw;
+    }
+    Napi::Array outputs = Napi::Array::New(env, ids.size());
+    for (uint32_t i = 0; i < ids.size(); ++i) outputs.Set(i, to_js(env, ids[i], types[i]));
+    return outputs;
+  }
+
+  // What attribute access throws does not know the op.
+  static std::vector<TensorType> Infer(const Op& op, const Call& call) {
+    try {
+      return op.infer(call);
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      if (message.rfind("attribute ", 0) == 0) throw_error(op.name, ": ", message);
+      throw;
+    }
+  }
+
+  Napi::Value Ops(const Napi::CallbackInfo& info) {
+    const std::vector<std::string> names = op_names();
+    Napi::Array array = Napi::Array::New(info.Env(), names.size());
+    for (uint32_t i = 0; i < names.size(); ++i) array.Set(i, names[i]);
+    return array;
+  }
+
+  // threads(count?) -> count
+  Napi::Value Threads(const Napi::CallbackInfo& info) {
+    if (info.Length() > 0) {
+      set_thread_count(static_cast<int>(std::min<int64_t>(Integer(info, 0), 1 << 20)));
+    }
+    return Napi::Number::New(info.Env(), thread_count());
+  }
+
+  Napi::Value InstructionSet(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), name_of(isa()));
+  }
+
+  Napi::Value Memory(const Napi::CallbackInfo& info) {
+    const AllocatorStatistics s = DeviceOf(info, 0).allocator().statistics();
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("bytesInUse", static_cast<double>(s.bytes_in_use));
+    object.Set("peakBytesInUse", static_cast<double>(s.peak_bytes_in_use));
+    object.Set("bytesReserved", static_cast<double>(s.bytes_reserved));
+    object.Set("peakBytesReserved", static_cast<double>(s.peak_bytes_reserved));
+    object.Set("allocations", static_cast<double>(s.allocations));
+    object.Set("systemAllocations", static_cast<double>(s.system_allocations));
+    object.Set("buffers", static_cast<double>(buffers_.size()));
+    return object;
+  }
+
+  Napi::Value ResetPeak(const Napi::CallbackInfo& info) {
+    DeviceOf(info, 0).allocator().reset_peak();
+    return info.Env().Undefined();
+  }
+
+  Napi::Value ReleaseCache(const Napi::CallbackInfo& info) {
+    DeviceOf(info, 0).allocator().release_cache();
+    return info.Env().Undefined();
+  }
+
+  Buffers buffers_;
+};
+
+}  // namespace
+
+}  // namespace menet
+
+using menet::Addon;
+NODE_API_ADDON(Addon)

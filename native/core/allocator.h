@@ -1,0 +1,43 @@
+// Device memory, cached: freed blocks are kept, merged with their neighbours and
+// handed out again, so that a training loop asks the system for nothing after its
+// first step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace menet {
+
+class SystemMemory {
+ public:
+  virtual ~SystemMemory() = default;
+  virtual void* allocate(size_t bytes) = 0;  // null when there is no more
+  virtual void free(void* pointer, size_t bytes) = 0;
+};
+
+struct AllocatorStatistics {
+  size_t bytes_in_use = 0;         // rounded up to whole blocks
+  size_t peak_bytes_in_use = 0;    // since the start or reset_peak()
+  size_t bytes_reserved = 0;       // held from the system, in use or cached
+  size_t peak_bytes_reserved = 0;
+  uint64_t allocations = 0;         // ever
+  uint64_t system_allocations = 0;  // ever
+};
+
+// Thread-safe. Never follows a pointer that it manages.
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  virtual void* allocate(size_t bytes) = 0;  // 64-byte aligned; throws when out of memory
+  virtual void free(void* pointer) = 0;
+  virtual void release_cache() = 0;  // gives cached memory back to the system
+  virtual AllocatorStatistics statistics() const = 0;
+  virtual void reset_peak() = 0;
+};
+
+// The caching allocator; in a sanitizer build one system allocation per block,
+// since pooling would hide what the sanitizer looks for.
+std::unique_ptr<Allocator> make_allocator(std::unique_ptr<SystemMemory> memory);
+
+}  // namespace menet

@@ -1,0 +1,109 @@
+#include "core/op.h"
+
+#include <cmath>
+#include <limits>
+
+namespace menet {
+
+namespace {
+
+std::map<std::string, Op>& registry() {
+  static std::map<std::string, Op>& ops = *new std::map<std::string, Op>;
+  return ops;
+}
+
+template <typename T>
+const T& get_as(const Attributes::Value& value, const char* name, const char* kind) {
+  const T* typed = std::get_if<T>(&value);
+  if (typed == nullptr) throw_error("attribute ", name, ": expected ", kind);
+  return *typed;
+}
+
+int64_t to_integer(double value, const char* name) {
+  if (!(std::abs(value) <= 9007199254740991.0) || value != std::floor(value)) {
+    throw_error("attribute ", name, ": expected an integer, got ", value);
+  }
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace
+
+const Attributes::Value& Attributes::get(const char* name) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) throw_error("attribute ", name, ": expected a value, got nothing");
+  return found->second;
+}
+
+double Attributes::number(const char* name) const {
+  return get_as<double>(get(name), name, "a number");
+}
+
+int64_t Attributes::integer(const char* name) const { return to_integer(number(name), name); }
+
+bool Attributes::flag(const char* name) const { return get_as<bool>(get(name), name, "a boolean"); }
+
+const std::string& Attributes::text(const char* name) const {
+  return get_as<std::string>(get(name), name, "a string");
+}
+
+std::vector<int64_t> Attributes::integers(const char* name) const {
+  std::vector<int64_t> integers;
+  for (double value : get_as<std::vector<double>>(get(name), name, "a list of integers")) {
+    integers.push_back(to_integer(value, name));
+  }
+  return integers;
+}
+
+Call::~Call() {
+  for (void* pointer : scratch_) device_.allocator().free(pointer);
+}
+
+void* Call::scratch_bytes(size_t bytes) {
+  scratch_.push_back(device_.allocator().allocate(bytes));
+  return scratch_.back();
+}
+
+void Call::expect_inputs(size_t count) const {
+  expect(inputs.size() == count, "expected ", count, " inputs, got ", inputs.size());
+}
+
+void Call::expect_rank(size_t input, const char* argument, int rank) const {
+  const Tensor& t = inputs[input];
+  expect(t.rank() == rank, argument, ": expected rank ", rank, ", got shape ", to_string(t.shape));
+}
+
+void Call::expect_dtype(size_t input, const char* argument, DType dtype) const {
+  const Tensor& t = inputs[input];
+  expect(t.dtype == dtype, argument, ": expected dtype ", name_of(dtype), ", got ",
+         name_of(t.dtype));
+}
+
+void Call::expect_shape(size_t input, const char* argument, const Shape& shape) const {
+  const Tensor& t = inputs[input];
+  expect(t.shape == shape, argument, ": expected shape ", to_string(shape), ", got ",
+         to_string(t.shape));
+}
+
+void Call::expect_float(size_t input, const char* argument) const {
+  const DType dtype = inputs[input].dtype;
+#ifdef MENET_FLOAT64
+  if (dtype == DType::kFloat64) return;
+#endif
+  expect(dtype == DType::kFloat32, argument, ": expected dtype float32, got ", name_of(dtype));
+}
+
+RegisterOp::RegisterOp(const Op& op) { registry()[op.name] = op; }
+
+const Op& op_named(const std::string& name) {
+  const auto found = registry().find(name);
+  if (found == registry().end()) throw_error("expected the name of a native op, got ", name);
+  return found->second;
+}
+
+std::vector<std::string> op_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : registry()) names.push_back(entry.first);
+  return names;
+}
+
+}  // namespace menet

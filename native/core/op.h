@@ -1,0 +1,108 @@
+// Ops: a name, a check that infers the outputs, and a function per device. An op
+// registers itself from its own file (native/ops/NAME.cc, later NAME.cu); nothing lists ops.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/device.h"
+#include "core/error.h"
+#include "core/tensor.h"
+
+namespace menet {
+
+// Numbers, flags, names and lists of numbers, by name.
+class Attributes {
+ public:
+  using Value = std::variant<double, bool, std::string, std::vector<double>>;
+
+  void set(std::string name, Value value) { values_[std::move(name)] = std::move(value); }
+  bool has(const char* name) const { return values_.count(name) > 0; }
+
+  // These throw when the attribute is missing or of another kind.
+  double number(const char* name) const;
+  int64_t integer(const char* name) const;
+  bool flag(const char* name) const;
+  const std::string& text(const char* name) const;
+  std::vector<int64_t> integers(const char* name) const;
+
+ private:
+  const Value& get(const char* name) const;
+  std::map<std::string, Value> values_;
+};
+
+class Call;
+
+struct Op {
+  using Infer = std::vector<TensorType> (*)(const Call&);
+  using Run = void (*)(Call&);
+
+  const char* name;
+  Infer infer;         // checks inputs and attributes, throws, returns the outputs' types
+  Run cpu = nullptr;
+  Run cuda = nullptr;
+};
+
+// One run of an op: what it reads, what it writes and where. Inputs that an op
+// documents as updated in place are written too.
+class Call {
+ public:
+  Call(const Op& op, Device& device, std::vector<Tensor> inputs, const Attributes& attributes)
+      : inputs(std::move(inputs)), attributes(attributes), op_(op), device_(device) {}
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> outputs;
+  const Attributes& attributes;
+
+  const char* name() const { return op_.name; }
+  Device& device() const { return device_; }
+
+  // Device memory that lives until the call ends, not initialised.
+  template <typename T>
+  T* scratch(int64_t count) {
+    return static_cast<T*>(scratch_bytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+
+  // Throw naming the op and the input: "Relu: input 0 (x): expected ..., got ...".
+  void expect_inputs(size_t count) const;
+  void expect_rank(size_t input, const char* argument, int rank) const;
+  void expect_dtype(size_t input, const char* argument, DType dtype) const;
+  void expect_shape(size_t input, const char* argument, const Shape& shape) const;
+  void expect_float(size_t input, const char* argument) const;  // float32; float64 in the test build
+  template <typename... Parts>
+  void expect(bool condition, const Parts&... what) const {
+    if (!condition) throw_error(name(), ": ", what...);
+  }
+
+ private:
+  void* scratch_bytes(size_t bytes);
+
+  const Op& op_;
+  Device& device_;
+  std::vector<void*> scratch_;
+};
+
+// static const RegisterOp relu({"Relu", infer, cpu});
+struct RegisterOp {
+  explicit RegisterOp(const Op& op);
+};
+
+const Op& op_named(const std::string& name);  // throws on an unknown name
+std::vector<std::string> op_names();
+
+// Calls body(float{}) or, in the test build and for float64, body(double{}).
+template <typename Body>
+void with_float_type(DType dtype, Body&& body) {
+#ifdef MENET_FLOAT64
+  if (dtype == DType::kFloat64) return body(double{});
+#endif
+  if (dtype != DType::kFloat32) throw_error("expected dtype float32, got ", name_of(dtype));
+  body(float{});
+}
+
+}  // namespace menet

@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Element types of native buffers; float64 in the test build alone. */
+export type NativeDType = 'float32' | 'int32' | 'bool' | 'uint8' | 'float64';
+
+/** A buffer in native memory seen as a tensor. Several may share one buffer. */
+export interface NativeTensor {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: NativeDType;
+}
+
+export type Attribute = number | boolean | string | readonly number[] | undefined;
+
+/** What the allocator of a device holds, in bytes. */
+export interface NativeMemory {
+  bytesInUse: number;
+  peakBytesInUse: number;
+  /** Held from the system, in use or cached. */
+  bytesReserved: number;
+  peakBytesReserved: number;
+  /** Allocations ever made, and those that had to ask the system. */
+  allocations: number;
+  systemAllocations: number;
+  /** Live buffers of this JavaScript environment. */
+  buffers: number;
+}
+
+/** The one door to the native core. Every method throws an Error naming the op, what was expected and what was found. */
+export interface Native {
+  allocate(bytes: number, device?: string): number;
+  /** A buffer that shares `bytes` bytes from `offset` of another; either may be freed first. */
+  view(id: number, offset: number, bytes: number): number;
+  free(id: number): void;
+  read(id: number, target: ArrayBufferView | ArrayBuffer, offset?: number): void;
+  write(id: number, source: ArrayBufferView | ArrayBuffer, offset?: number): void;
+  /** Runs an op on the device of its inputs; the caller owns the outputs. */
+  run(
+    op: string,
+    inputs: readonly (NativeTensor | null)[],
+    attributes?: Readonly<Record<string, Attribute>>,
+    device?: string,
+  ): NativeTensor[];
+  ops(): string[];
+  threads(count?: number): number;
+  isa(): 'generic' | 'avx2' | 'avx512';
+  memory(device?: string): NativeMemory;
+  resetPeak(device?: string): void;
+  releaseCache(device?: string): void;
+}
+
+const require = createRequire(import.meta.url);
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+let loaded: Native | undefined;
+let failure: string | undefined;
+
+/** Path of the addon: MENET_BINARY, a build of this checkout or the package's prebuilt binary. */
+function load(): void {
+  try {
+    const file =
+      process.env.MENET_BINARY ?? (require('node-gyp-build') as { path(dir: string): string }).path(root);
+    loaded = require(file) as Native;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    failure = `no native binary for ${process.platform}-${process.arch} (${reason})`;
+  }
+}
+
+/** The native core, or undefined where no binary loads. */
+export function findNative(): Native | undefined {
+  if (loaded === undefined && failure === undefined) load();
+  return loaded;
+}
+
+/** Why there is no native core. */
+export function nativeFailure(): string | undefined {
+  findNative();
+  return failure;
+}
+
+/** The native core; throws where no binary loads. */
+export function native(): Native {
+  const found = findNative();
+  if (found === undefined) throw new Error(`menet: ${failure}; build it with: npm run build`);
+  return found;
+}
