@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { reject } from '../errors.js';
+import { checkTensor } from './checks.js';
 
 export interface SgdOptions {
   learningRate: number;
@@ -30,11 +31,11 @@ export function sgdUpdate(
   options: SgdOptions,
 ): void {
   check(parameters, gradients, momenta, options);
-  reference(parameters, gradients, momenta, options);
+  sgdUpdateReference(parameters, gradients, momenta, options);
 }
 
-/** The step from stock TensorFlow.js operations, on any backend. */
-export function reference(
+/** {@link sgdUpdate} from stock ops. */
+export function sgdUpdateReference(
   parameters: readonly tf.Variable[],
   gradients: readonly tf.Tensor[],
   momenta: readonly tf.Variable[],
@@ -69,15 +70,8 @@ function check(
   if (!(momentum >= 0)) reject('sgdUpdate: momentum', 'a number >= 0', momentum);
   if (!(weightDecay >= 0)) reject('sgdUpdate: weightDecay', 'a number >= 0', weightDecay);
   if (nesterov && momentum === 0) reject('sgdUpdate: momentum', 'more than 0 for nesterov', 0);
-  parameters.forEach((parameter, i) => {
-    checkTensor(`sgdUpdate: gradients[${i}]`, parameter, gradients[i] as tf.Tensor);
-    if (momenta.length > 0) checkTensor(`sgdUpdate: momenta[${i}]`, parameter, momenta[i]!);
+  parameters.forEach(({ shape }, i) => {
+    checkTensor(`sgdUpdate: gradients[${i}]`, gradients[i], shape);
+    if (slots > 0) checkTensor(`sgdUpdate: momenta[${i}]`, momenta[i], shape);
   });
-}
-
-function checkTensor(where: string, parameter: tf.Variable, tensor: tf.Tensor): void {
-  if (tensor.isDisposed) reject(where, 'a live tensor', 'a disposed one');
-  if (tensor.dtype !== 'float32') reject(where, 'float32', tensor.dtype);
-  if (!tf.util.arraysEqual(parameter.shape, tensor.shape))
-    reject(where, `shape [${parameter.shape}]`, `[${tensor.shape}]`);
 }
