@@ -14,3 +14,5 @@ export { meUnit, type MeUnitParams } from './ops/me_unit.js';
 export { shuffleUnit, type ShuffleUnitParams } from './ops/shuffle_unit.js';
 export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
 export { stem, type StemParams } from './ops/stem.js';
+export type { Checkpoint, HostArray, HostTensor } from './checkpoints/checkpoint.js';
+export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
