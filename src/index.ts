@@ -16,3 +16,6 @@ export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
 export { stem, type StemParams } from './ops/stem.js';
 export type { Checkpoint, HostArray, HostTensor } from './checkpoints/checkpoint.js';
 export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
+export { type Layer, type LayerInfo, type StateEntry } from './models/block.js';
+export { createModel, type Model, type ModelConfig, readModelConfig } from './models/model.js';
+export { getState, loadState } from './models/state.js';

@@ -1,0 +1,53 @@
+import type * as tf from '@tensorflow/tfjs';
+import { checkConfig, readConfigFile } from '../config_file.js';
+import type { Layer, StateEntry } from './block.js';
+import './menet.js';
+import { Network } from './network.js';
+import { findFamily, type ModelConfig, modelSchema } from './registry.js';
+
+export type { ModelConfig } from './registry.js';
+
+/** A network that classifies images. */
+export interface Model {
+  /** the configuration's `name` */
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly numClasses: number;
+  /** what the state consists of, in published order */
+  readonly entries: readonly StateEntry[];
+  /**
+   * Every state entry in published order, in tfjs layout: convolutions HWIO, depthwise
+   * [3, 3, C, 1], linear [in, out]. All are trainable but the running statistics.
+   */
+  readonly variables: ReadonlyMap<string, tf.Variable>;
+  /**
+   * Logits [N, classes] of normalised images.
+   * @param x [N, H, W, 3], float32, H and W at least 32
+   * @param options training: normalise with the batch's statistics and update the running ones
+   * @throws InputError for other shapes and types
+   */
+  apply(x: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor2D;
+  /** The layers for square images of `imageSize` pixels (224), in the order of computation. */
+  layers(imageSize?: number): Layer[];
+  /** Frees the variables. */
+  dispose(): void;
+}
+
+/**
+ * Builds a network with the published initialisation.
+ * @param config checked fields of a model configuration; `num_classes` may be left out
+ * @param options seed of the initial weights, default 0
+ * @throws InputError naming the field, what was expected and what was found
+ */
+export function createModel(
+  config: Omit<ModelConfig, 'num_classes'> & { num_classes?: number },
+  { seed = 0 }: { seed?: number } = {},
+): Model {
+  const checked = checkConfig('model configuration', modelSchema(), config);
+  return new Network(checked, findFamily(checked.name).build(checked), seed);
+}
+
+/** Reads M; throws an InputError naming file, field, expected and found. */
+export function readModelConfig(file: string): ModelConfig {
+  return readConfigFile(file, modelSchema());
+}
