@@ -17,6 +17,7 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): t
 /** {@link softmaxCrossEntropy} from stock ops. */
 export function softmaxCrossEntropyReference(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
   const [batch, classes] = logits.shape;
-  const targets = tf.oneHot(labels, classes, 1, 0, 'float32');
+  // tfjs-backend-wasm 4.22 fills a float32 oneHot with the bits of integers.
+  const targets = tf.cast(tf.oneHot(labels, classes), 'float32');
   return tf.div(tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)))), batch);
 }
