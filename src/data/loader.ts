@@ -86,18 +86,21 @@ export class ImageLoader {
   }
 
   /**
-   * The batches of one epoch. One epoch at a time; leaving the loop early is fine.
+   * The batches of one epoch, or those from `firstStep` on. One epoch at a time; leaving the
+   * loop early is fine.
    * @throws InputError when more than `maxBroken` of the folder is broken, and the
    *   error of a decode thread that died.
    */
-  async *epoch(epoch: number): AsyncIterableIterator<Batch> {
+  async *epoch(epoch: number, firstStep = 0): AsyncIterableIterator<Batch> {
     if (!Number.isInteger(epoch) || epoch < 0) reject('epoch', 'a non-negative integer', epoch);
+    if (!Number.isInteger(firstStep) || firstStep < 0)
+      reject('firstStep', 'a non-negative integer', firstStep);
     if (this.busy) throw new Error('image loader: the previous epoch is still being read');
     this.busy = true;
     const order = this.order(epoch);
     const ahead: Promise<BrokenImage[]>[] = [];
     try {
-      for (let step = 0, started = 0; step < this.steps; step++) {
+      for (let step = firstStep, started = firstStep; step < this.steps; step++) {
         for (; started < Math.min(this.steps, step + slotCount); started++) {
           ahead.push(this.decode(epoch, started, order));
         }

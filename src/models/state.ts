@@ -64,15 +64,23 @@ function checkEntry(source: string, { name, shape }: StateEntry, found?: HostTen
   }
 }
 
+/** A tensor of a state entry's shape, on its way back: in PyTorch layout, in host memory. */
+export async function toPyTorch(
+  { role, shape }: StateEntry,
+  tensor: tf.Tensor,
+): Promise<HostTensor> {
+  const axes = layouts[role]?.toPyTorch;
+  const turned = axes ? tf.transpose(tensor, axes) : tensor.clone();
+  const data = (await turned.data<'float32'>()).slice();
+  turned.dispose();
+  return { shape: [...shape], data };
+}
+
 /** A model's state in published order, in PyTorch layout. */
 export async function getState(model: Model): Promise<Map<string, HostTensor>> {
   const state = new Map<string, HostTensor>();
-  for (const { name, role, shape } of model.entries) {
-    const variable = model.variables.get(name) as tf.Variable;
-    const axes = layouts[role]?.toPyTorch;
-    const tensor = axes ? tf.transpose(variable, axes) : variable.clone();
-    state.set(name, { shape: [...shape], data: (await tensor.data<'float32'>()).slice() });
-    tensor.dispose();
+  for (const entry of model.entries) {
+    state.set(entry.name, await toPyTorch(entry, model.variables.get(entry.name) as tf.Variable));
   }
   return state;
 }

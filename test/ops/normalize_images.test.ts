@@ -18,7 +18,12 @@ it('normalizeImages scales and shifts each channel', () => {
 describe('normalizeImages rejects', () => {
   it.each([
     ['other arrays', new Float32Array(3) as unknown as Uint8Array, [1, 1, 1, 3], 'a Uint8Array'],
-    ['other channels', new Uint8Array(4), [1, 1, 1, 4], 'expected [N, H, W, 3], got "[1, 1, 1, 4]"'],
+    [
+      'other channels',
+      new Uint8Array(4),
+      [1, 1, 1, 4],
+      'expected [N, H, W, 3], got "[1, 1, 1, 4]"',
+    ],
     ['other sizes', new Uint8Array(3), [1, 1, 2, 3], 'expected 6 bytes, got 3'],
   ] as const)('%s', (_, pixels, shape, message) => {
     const call = () => normalizeImages(pixels, [...shape]);
