@@ -1,3 +1,6 @@
+import './backend/register.js';
+
+export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.js';
 export { InputError } from './errors.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
 export {

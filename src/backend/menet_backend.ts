@@ -1,0 +1,220 @@
+import * as tf from '@tensorflow/tfjs';
+import { type Attribute, type Native, type NativeTensor } from '../native.js';
+import { NativeBuffers, TensorData } from './tensor_data.js';
+
+/** Raw bytes as an op's input, such as images [N, H, W, 3] before normalisation. */
+export interface HostBytes {
+  readonly bytes: Uint8Array;
+  readonly shape: number[];
+}
+
+/** null stands for an optional input that is not given. */
+export type OpInput = tf.TensorInfo | HostBytes | null;
+
+export type OpAttributes = Readonly<Record<string, Attribute>>;
+
+export const backendName = 'menet';
+
+/**
+ * TensorFlow.js backend whose float32, int32 and bool tensors live in native memory; complex64
+ * and string tensors stay on the host. Native kernels and fused ops run through {@link run};
+ * kernels of tfjs-backend-cpu work too, reading and writing through `data.get(id).values`.
+ */
+export class MenetBackend extends tf.KernelBackend {
+  readonly data: tf.DataStorage<TensorData>;
+  /** Block size of tfjs-backend-cpu's matrix product, which reads it from the backend. */
+  readonly blockSize = 48;
+  readonly #buffers: NativeBuffers;
+  readonly #collected = new FinalizationRegistry<TensorData>((data) => data.release());
+
+  constructor(
+    readonly native: Native,
+    readonly device = 'cpu',
+  ) {
+    super();
+    this.data = new tf.DataStorage(this, tf.engine());
+    this.#buffers = new NativeBuffers(native, device);
+  }
+
+  /**
+   * Runs a native op.
+   * @param op name in the native registry
+   * @param inputs tensors, raw bytes, or null for optional inputs that are not given. An input
+   *   that the op documents as updated in place must come from {@link writable}.
+   * @returns the outputs, each with a data id of its own
+   * @throws Error naming the op, the input, what was expected and what was found
+   */
+  run(op: string, inputs: readonly OpInput[], attributes: OpAttributes = {}): tf.TensorInfo[] {
+    const temporary: number[] = [];
+    try {
+      const tensors = inputs.map((input) => this.#nativeTensor(input, temporary));
+      const outputs = this.native.run(op, tensors, attributes, this.device);
+      return outputs.map((output) => this.#wrap(output));
+    } finally {
+      for (const id of temporary) this.#buffers.free(id);
+    }
+  }
+
+  /**
+   * The variable, made safe to update in place by a native op: if clones share its data (saved
+   * for a gradient, or the tensor that it was made from), it gets a copy of its own first, so
+   * that the clones keep their values.
+   */
+  writable<R extends tf.Rank>(variable: tf.Variable<R>): tf.Variable<R> {
+    if (this.refCount(variable.dataId) > 1) {
+      const [copy] = this.run('Identity', [variable]) as [tf.TensorInfo];
+      const tensor = tf.engine().makeTensorFromTensorInfo(copy, this) as tf.Tensor<R>;
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+    return variable;
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: tf.DataId,
+    values: tf.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void {
+    const size = tf.util.sizeFromShape(shape);
+    this.#store(dataId, new TensorData(this.#buffers, dtype, size, refCount, { values }));
+  }
+
+  override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
+    return this.readSync(dataId);
+  }
+
+  override readSync(dataId: tf.DataId): tf.BackendValues {
+    const data = this.data.get(dataId);
+    if (data.complexTensorInfos !== undefined) {
+      const { real, imag } = data.complexTensorInfos;
+      return tf.backend_util.mergeRealAndImagArrays(
+        this.readSync(real.dataId) as Float32Array,
+        this.readSync(imag.dataId) as Float32Array,
+      );
+    }
+    return tf.util.convertBackendValuesAndArrayBuffer(data.read(), data.dtype);
+  }
+
+  override disposeData(dataId: tf.DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const data = this.data.get(dataId);
+    data.refCount--;
+    if (!force && data.refCount > 0) return false;
+    if (data.complexTensorInfos !== undefined) {
+      this.disposeData(data.complexTensorInfos.real.dataId, true);
+      this.disposeData(data.complexTensorInfos.imag.dataId, true);
+    }
+    this.data.delete(dataId);
+    this.#collected.unregister(data);
+    data.release();
+    return true;
+  }
+
+  override refCount(dataId: tf.DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: tf.DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  decRef(dataId: tf.DataId): void {
+    if (this.data.has(dataId)) this.data.get(dataId).refCount--;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  /** Exact: native memory is freed when tensors are disposed or collected. */
+  override memory(): { unreliable: boolean; bytesInUse: number; peakBytesInUse: number } {
+    const { bytesInUse, peakBytesInUse } = this.native.memory(this.device);
+    return { unreliable: false, bytesInUse, peakBytesInUse };
+  }
+
+  override async time(f: () => void): Promise<{ kernelMs: number }> {
+    const start = tf.util.now();
+    f();
+    return { kernelMs: tf.util.now() - start };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  /** Frees all native memory of this backend, that of live tensors included. */
+  override dispose(): void {
+    this.#buffers.freeAll();
+  }
+
+  // What follows is what kernels of tfjs-backend-cpu ask of their backend.
+
+  makeTensorInfo(
+    shape: number[],
+    dtype: tf.DataType,
+    values?: tf.BackendValues | string[],
+  ): tf.TensorInfo {
+    const encoded =
+      dtype === 'string' && tf.util.isString(values?.[0] as string)
+        ? (values as string[]).map((text) => tf.util.encodeString(text))
+        : (values as tf.BackendValues);
+    return { dataId: this.write(encoded, shape, dtype), shape, dtype };
+  }
+
+  makeOutput(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.Tensor {
+    const info = this.makeTensorInfo(shape, dtype, values);
+    return tf.engine().makeTensorFromTensorInfo(info, this);
+  }
+
+  bufferSync(tensor: tf.TensorInfo): tf.TensorBuffer<tf.Rank, tf.DataType> {
+    const data = this.readSync(tensor.dataId);
+    const values =
+      tensor.dtype === 'string'
+        ? (data as Uint8Array[]).map((bytes) => tf.util.decodeString(bytes))
+        : (data as Float32Array);
+    return tf.buffer(tensor.shape, tensor.dtype, values);
+  }
+
+  disposeIntermediateTensorInfo(tensor: tf.TensorInfo): void {
+    this.disposeData(tensor.dataId);
+  }
+
+  #nativeTensor(input: OpInput, temporary: number[]): NativeTensor | null {
+    if (input === null) return null;
+    if ('bytes' in input) {
+      const id = this.#buffers.allocate(input.bytes.byteLength);
+      temporary.push(id);
+      this.native.write(id, input.bytes);
+      return { id, shape: input.shape, dtype: 'uint8' };
+    }
+    const data = this.data.get(input.dataId);
+    return { id: data.buffer, shape: input.shape, dtype: input.dtype as NativeTensor['dtype'] };
+  }
+
+  #wrap(output: NativeTensor): tf.TensorInfo {
+    const { id, shape } = output;
+    const dtype = output.dtype as tf.DataType;
+    const size = tf.util.sizeFromShape(shape);
+    const dataId = {};
+    this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id }));
+    return { dataId, shape, dtype };
+  }
+
+  #store(dataId: tf.DataId, data: TensorData): void {
+    this.data.set(dataId, data);
+    this.#collected.register(dataId, data, data);
+  }
+}
+
+/** The current backend if it is `menet`, of whichever copy of this package. */
+export function currentMenetBackend(): MenetBackend | undefined {
+  return tf.getBackend() === backendName ? (tf.backend() as MenetBackend) : undefined;
+}
