@@ -39,7 +39,7 @@ export function registerFamily<Config extends ModelConfig>(
   name: string,
   family: Family<Config>,
 ): void {
-  families.set(name, family as unknown as Family);
+  families.set(name, family);
 }
 
 /** The family of a checked configuration. */

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { reject } from '../errors.js';
-import { checkTensor } from './checks.js';
+import { checkTensor, mismatch } from './checks.js';
 
 /** Added to the variance before the square root. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -33,7 +32,7 @@ export function checkBatchNorm(
   if (!training) return;
   for (const name of ['mean', 'variance'] as const) {
     if (!(params[name] instanceof tf.Variable)) {
-      reject(`${where}.${name}`, 'a tf.Variable to update in training form', 'a constant tensor');
+      mismatch(`${where}.${name}`, 'a tf.Variable to update in training form', 'a constant tensor');
     }
   }
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { reject } from '../errors.js';
+import { InputError, reject } from '../errors.js';
 
 /** A shape to check against: numbers must match, names ('N', 'H') stand for any size from 1. */
 export type ShapePattern = readonly (number | string)[];
@@ -16,14 +16,14 @@ export function checkTensor(
   dtype: tf.DataType = 'float32',
 ): void {
   const expected = `${dtype} tensor [${shape.join(', ')}]`;
-  if (!(tensor instanceof tf.Tensor)) reject(where, expected, describeValue(tensor));
-  if (tensor.isDisposed) reject(where, expected, 'a disposed tensor');
+  if (!(tensor instanceof tf.Tensor)) mismatch(where, expected, describeValue(tensor));
+  if (tensor.isDisposed) mismatch(where, expected, 'a disposed tensor');
   const found: number[] = tensor.shape;
   const matches =
     tensor.dtype === dtype &&
     found.length === shape.length &&
     found.every((size, i) => (typeof shape[i] === 'number' ? size === shape[i] : size >= 1));
-  if (!matches) reject(where, expected, `${tensor.dtype} tensor [${found.join(', ')}]`);
+  if (!matches) mismatch(where, expected, `${tensor.dtype} tensor [${found.join(', ')}]`);
 }
 
 /** Checks that `value` is one of `choices`. */
@@ -38,6 +38,11 @@ export function checkGroups(where: string, groups: number, channels: number): vo
   }
 }
 
+/** Rejects an argument that is described in words rather than shown. */
+export function mismatch(where: string, expected: string, found: string): never {
+  throw new InputError(`${where}: expected ${expected}, got ${found}`);
+}
+
 function describeValue(value: unknown): string {
-  return value === null || value === undefined ? 'nothing' : `a ${typeof value}`;
+  return value === null || value === undefined ? 'nothing' : `a value of type ${typeof value}`;
 }

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
+import { type HostTensor, readCheckpoint } from '../../src/checkpoints/checkpoint.js';
 import { type BatchNormParams } from '../../src/ops/batch_norm.js';
 import { meUnit, type MeUnitParams } from '../../src/ops/me_unit.js';
 import { shuffleUnit, type ShuffleUnitParams } from '../../src/ops/shuffle_unit.js';
 import { describeWithReference, referenceFile } from '../reference_data.js';
 
-type Tensors = Map<string, { shape: number[]; data: Float32Array }>;
+type Tensors = Map<string, HostTensor>;
 
 /** The stored units: file, op, groups, strides. */
 const units = [
@@ -52,8 +52,9 @@ export function testExpectedUnits(backend: string, tolerance = 1e-5): void {
       await tf.setBackend(backend);
     });
 
-    test.each(units)('$file', (unit) => {
-      const stored = readSafetensors(referenceFile(`expected/${unit.file}.safetensors`));
+    test.each(units)('$file', async (unit) => {
+      const file = referenceFile(`expected/${unit.file}.safetensors`);
+      const { tensors: stored } = await readCheckpoint(file);
       const variables = makeVariables(stored);
       const before = tf.memory().numTensors;
       checkUnit(unit, stored, variables, tolerance);
@@ -75,7 +76,7 @@ function checkUnit(
       ? meUnit(x, params as MeUnitParams, { groups, strides, training })
       : shuffleUnit(x, params, { groups, strides, training });
   const norm = (tensor: tf.Tensor) => tf.tidy(() => tf.norm(tensor).dataSync()[0] as number);
-  const dyNorm = Math.hypot(...(stored.get('dy')?.data ?? []));
+  const dyNorm = Math.hypot(...(stored.get('dy')?.data as Float32Array));
   const compare = (name: string, found: tf.Tensor | undefined) => {
     const expected = toTfjs(name, stored);
     expect(found?.shape, name).toEqual(expected.shape);
@@ -134,26 +135,8 @@ function makeParams(variables: Map<string, tf.Variable>): MeUnitParams | Shuffle
 function toTfjs(name: string, stored: Tensors): tf.Tensor {
   const entry = stored.get(name);
   if (!entry) throw new Error(`no entry ${name}`);
-  const tensor = tf.tensor(entry.data, entry.shape, 'float32');
+  const tensor = tf.tensor(entry.data as Float32Array, entry.shape, 'float32');
   if (entry.shape.length !== 4) return tensor;
   if (!name.endsWith('.weight')) return tf.transpose(tensor, [0, 2, 3, 1]);
   return tf.transpose(tensor, name.includes('depthwise') ? [2, 3, 0, 1] : [2, 3, 1, 0]);
-}
-
-function readSafetensors(file: string): Tensors {
-  const bytes = readFileSync(file);
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
-    string,
-    { shape: number[]; data_offsets: [number, number] }
-  >;
-  return new Map(
-    Object.entries(header).map(([name, { shape, data_offsets }]) => {
-      const [from, to] = data_offsets.map((offset) => start + offset) as [number, number];
-      return [
-        name,
-        { shape, data: new Float32Array(new Uint8Array(bytes.subarray(from, to)).buffer) },
-      ];
-    }),
-  );
 }

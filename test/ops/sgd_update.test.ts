@@ -97,10 +97,10 @@ describe('sgdUpdate rejects', () => {
       [tf.ones([3, 2])],
       [parameter()],
       {},
-      'gradients[0]: expected float32 tensor [2, 3], got "float32 tensor [3, 2]"',
+      'gradients[0]: expected float32 tensor [2, 3], got float32 tensor [3, 2]',
     ],
-    ['a dtype', [tf.ones([2, 3], 'int32')], [parameter()], {}, 'got "int32 tensor [2, 3]"'],
-    ['a disposed gradient', [dead()], [parameter()], {}, 'got "a disposed tensor"'],
+    ['a dtype', [tf.ones([2, 3], 'int32')], [parameter()], {}, 'got int32 tensor [2, 3]'],
+    ['a disposed gradient', [dead()], [parameter()], {}, 'got a disposed tensor'],
     ['a negative rate', [tf.ones([2, 3])], [parameter()], { learningRate: -1 }, 'learningRate'],
     ['nesterov alone', [tf.ones([2, 3])], [], { momentum: 0, nesterov: true }, 'for nesterov'],
   ])('%s', (_, gradients, momenta, changed, message) => {
