@@ -76,14 +76,15 @@ function blendWithLevel(rgb: Uint8Array, level: number, factor: number): void {
 
 /** Hue as a byte, 255 being the full turn. Rounds to float32 where Pillow does. */
 function hueByte(red: number, green: number, blue: number, value: number, chroma: number): number {
-  const redGap = Math.fround((value - red) / chroma);
-  const greenGap = Math.fround((value - green) / chroma);
-  const blueGap = Math.fround((value - blue) / chroma);
   let sextant: number;
-  if (red === value) sextant = Math.fround(blueGap - greenGap);
-  else if (green === value) sextant = Math.fround(2 + redGap - blueGap);
-  else sextant = Math.fround(4 + greenGap - redGap);
-  const turn = sextant / 6 + 1;
+  if (red === value) {
+    sextant = Math.fround((value - blue) / chroma) - Math.fround((value - green) / chroma);
+  } else if (green === value) {
+    sextant = 2 + Math.fround((value - red) / chroma) - Math.fround((value - blue) / chroma);
+  } else {
+    sextant = 4 + Math.fround((value - green) / chroma) - Math.fround((value - red) / chroma);
+  }
+  const turn = Math.fround(sextant) / 6 + 1;
   return (Math.fround(turn >= 1 ? turn - 1 : turn) * 255) | 0;
 }
 
@@ -107,6 +108,7 @@ function writeHsv(
   const share = Math.fround(saturation / 255);
   const distance = sextant % 2 === 1 ? Math.fround(share * offset) : share * (1 - offset);
   rgb[p + largest[sextant]!] = value;
-  rgb[p + smallest[sextant]!] = Math.round(value * (1 - share));
-  rgb[p + between[sextant]!] = Math.round(value * (1 - distance));
+  // Storing a byte truncates, so adding a half rounds.
+  rgb[p + smallest[sextant]!] = value * (1 - share) + 0.5;
+  rgb[p + between[sextant]!] = value * (1 - distance) + 0.5;
 }

@@ -73,7 +73,8 @@ export class DecodePool {
   }
 
   private startWorker(jobs: RunningJob[]): Worker {
-    const worker = new Worker(workerFile, { workerData: this.setup });
+    // Flags such as --input-type, which threads would inherit, are meant for the main script.
+    const worker = new Worker(workerFile, { workerData: this.setup, execArgv: [] });
     worker.unref(); // an idle loader does not keep the process alive
     worker.on('message', (broken: BrokenImage[]) => {
       const job = jobs.shift();
