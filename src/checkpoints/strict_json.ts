@@ -40,8 +40,8 @@ class Parser {
   #object(depth: number): Map<string, JsonValue> {
     const object = new Map<string, JsonValue>();
     this.#list('}', () => {
-      const at = this.#at;
       if (this.#peek() !== '"') this.#fail('a key in quotes');
+      const at = this.#at;
       const key = this.#string();
       if (object.has(key)) {
         reject(`${this.where}: character ${at}`, 'keys that differ', `${shorten(key)} twice`);
