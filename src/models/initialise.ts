@@ -46,13 +46,17 @@ function fillUniform(data: Float32Array, bound: number, random: () => number): v
   for (let i = 0; i < data.length; i++) data[i] = (2 * random() - 1) * bound;
 }
 
-/** Uniform numbers in [0, 1): a Weyl sequence through MurmurHash3's finaliser. */
+/** Uniform numbers in [0, 1) by Doty-Humphrey's sfc32, whose streams do not meet. */
 function randomNumbers(seed: number): () => number {
-  let state = Math.imul(seed, 0x85ebca6b);
-  return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let hash = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+  let [a, b, c, counter] = [seed | 0, Math.floor(seed / 2 ** 32) | 0, 0, 1];
+  const next = () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return (sum >>> 0) / 2 ** 32;
   };
+  for (let i = 0; i < 16; i++) next();
+  return next;
 }
