@@ -1,15 +1,15 @@
 /**
- * Adds up the test reports under build/reports/ and prints `N passed, N failed`
- * (and `, N skipped`). Exits with 1 if a test failed, a file did not load, or
+ * Adds up the reports of vitest and of tfjs-core's specs, which one of its tests runs, and prints `N passed, N
+ * failed` (and `, N skipped`). Exits with 1 if a test failed, a file did not load, or
  * there is no report of vitest's.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const reports = path.resolve(import.meta.dirname, '../build/reports');
+const build = path.resolve(import.meta.dirname, '../build');
 
 function read(name) {
-  const file = path.join(reports, name);
+  const file = path.join(build, name);
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
@@ -25,8 +25,8 @@ function countVitest(report) {
   };
 }
 
-const vitest = read('vitest.json');
-const parts = [vitest && countVitest(vitest), read('tfjs_core.json')].filter(Boolean);
+const vitest = read('reports/vitest.json');
+const parts = [vitest && countVitest(vitest), read('tfjs_core_results.json')].filter(Boolean);
 const sum = (key) => parts.reduce((total, part) => total + (part[key] ?? 0), 0);
 const [passed, failed, skipped] = [sum('passed'), sum('failed'), sum('skipped')];
 
