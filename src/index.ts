@@ -22,3 +22,27 @@ export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
 export { type Layer, type LayerInfo, type StateEntry } from './models/block.js';
 export { createModel, type Model, type ModelConfig, readModelConfig } from './models/model.js';
 export { getState, loadState } from './models/state.js';
+export {
+  type DataConfig,
+  type OptimizerConfig,
+  readDataConfig,
+  readOptimizerConfig,
+  readScheduleConfig,
+  type ScheduleConfig,
+} from './train/config.js';
+export { evaluateModel, type Evaluation } from './train/evaluate.js';
+export { Sgd } from './train/optimizer.js';
+export { predictImage, type Prediction } from './train/predict.js';
+export { createProgress, type Progress, silentProgress } from './train/progress.js';
+export { learningRate } from './train/schedule.js';
+export { type SessionOptions, trainNetwork } from './train/session.js';
+export { trainingStep } from './train/step.js';
+export {
+  DivergedError,
+  Trainer,
+  type TrainerOptions,
+  type TrainingSummary,
+} from './train/trainer.js';
+export { type EpochRecord } from './train/training_state.js';
+export { normalizeImages } from './ops/normalize_images.js';
+export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';

@@ -1,22 +1,10 @@
 import { z } from 'zod';
 import { readConfigFile } from '../config_file.js';
+import { transforms } from '../data/transforms.js';
 
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 const count = z.int().min(1);
-
-/** The augmentations published for ImageNet; `evaluate` trains on plain centre crops. */
-const transforms = [
-  'more_aggressive',
-  'more_aggressive_with_color_jitter',
-  'aggressive',
-  'aggressive_with_color_jitter',
-  'less_aggressive',
-  'less_aggressive_with_color_jitter',
-  'conservative',
-  'conservative_with_color_jitter',
-  'evaluate',
-] as const;
 
 /** D: where the images are and how they are fed. Relative roots start at the working directory. */
 const dataSchema = z.strictObject({
@@ -24,8 +12,8 @@ const dataSchema = z.strictObject({
   train_root: z.string().min(1),
   valid_root: z.string().min(1),
   batch_size: count,
-  num_workers: count,
-  transform: z.enum(transforms),
+  num_workers: z.int().min(0),
+  transform: z.enum([...transforms.keys()]),
   image_size: z.int().min(32).default(224),
 });
 

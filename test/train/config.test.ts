@@ -66,7 +66,7 @@ describe('errors name file, field, expected and found', () => {
     [
       readDataConfig,
       { ...data, transform: 'wild' },
-      'field transform: expected one of "more_aggressive"',
+      'field transform: expected one of "evaluate", "more_aggressive"',
     ],
     [readOptimizerConfig, { ...sgd, name: 'Sgd' }, 'field name: expected one of "SGD", got "Sgd"'],
     [

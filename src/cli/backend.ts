@@ -1,0 +1,74 @@
+import * as tf from '@tensorflow/tfjs';
+import { InputError, reject } from '../errors.js';
+import { native, nativeFailure } from '../native.js';
+import type { Flags, Values } from './flags.js';
+
+/** Flags of every command that computes. */
+export const computeFlags = {
+  backend: {
+    help: 'what computes: menet, wasm or cpu',
+    value: 'NAME',
+    choices: ['menet', 'tensorflow', 'wasm', 'cpu'],
+    default: 'menet',
+  },
+  device: {
+    help: 'cpu, cuda or cuda:N (default: MENET_DEVICE, else cpu)',
+    value: 'DEVICE',
+  },
+  threads: {
+    help: 'threads that compute (default: MENET_THREADS, else one per core)',
+    value: 'N',
+    least: 1,
+  },
+  seed: {
+    help: 'of initial weights, order and augmentation',
+    value: 'N',
+    least: 0,
+    default: 0,
+  },
+} as const satisfies Flags;
+
+export type ComputeValues = Values<typeof computeFlags>;
+
+/** Makes TensorFlow.js compute where the flags say. */
+export async function useBackend(values: ComputeValues): Promise<void> {
+  requireHost(values.device === undefined ? 'MENET_DEVICE' : '--device', values.device);
+  tf.enableProdMode(); // no check of every kernel's output for NaN, no banner on the cpu backend
+  await backends[values.backend]?.(values.threads);
+  await tf.setBackend(values.backend);
+  await tf.ready();
+}
+
+/** What each backend needs before TensorFlow.js can use it. */
+const backends: Record<string, (threads: number | undefined) => Promise<void>> = {
+  menet: async (threads) => {
+    const failure = nativeFailure();
+    if (failure) throw new InputError(`--backend: menet is not available: ${failure}`);
+    await import('../backend/register.js');
+    if (threads !== undefined) native().threads(threads);
+  },
+  wasm: async (threads) => {
+    const wasm = await importWasm();
+    if (threads !== undefined) wasm.setThreadsCount(threads);
+  },
+  tensorflow: async () => {
+    throw new InputError('--backend: tensorflow is not available yet; use menet, wasm or cpu');
+  },
+};
+
+async function importWasm() {
+  try {
+    return await import('@tensorflow/tfjs-backend-wasm');
+  } catch {
+    throw new InputError(
+      '--backend: wasm is not installed; run npm install @tensorflow/tfjs-backend-wasm',
+    );
+  }
+}
+
+/** There are no kernels for anything but the CPU so far. */
+function requireHost(where: string, device = process.env.MENET_DEVICE): void {
+  if (device === undefined || device === 'cpu') return;
+  const valid = /^cuda(:\d+)?$/.test(device);
+  reject(where, valid ? 'cpu, as this build has no CUDA' : 'cpu or cuda[:N]', device);
+}

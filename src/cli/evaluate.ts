@@ -1,0 +1,74 @@
+import { scanImageFolder } from '../data/image_folder.js';
+import { reject } from '../errors.js';
+import { readDataConfig, type DataConfig } from '../train/config.js';
+import { evaluateModel, type Evaluation } from '../train/evaluate.js';
+import type { Progress } from '../train/progress.js';
+import { evaluationLoader, noteSkipped } from '../train/session.js';
+import { computeFlags, useBackend } from './backend.js';
+import { defineCommand } from './command.js';
+import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
+import { printJson, progressFlags, progressFor } from './output.js';
+
+/** `menet evaluate` */
+export const evaluate = defineCommand({
+  usage: '--data D --model M --checkpoint F',
+  description: 'Loss, top-1 and top-5 (in percent) of a checkpoint on the validation images of D.',
+  example:
+    'menet evaluate --data data.json --model model.json --checkpoint runs/a/best.safetensors',
+  flags: {
+    data: { help: 'data configuration (JSON)', value: 'FILE', required: true },
+    ...modelFlags,
+    ...progressFlags,
+    ...computeFlags,
+  },
+  async run({ values }) {
+    const data = readDataConfig(values.data);
+    await useBackend(values);
+    const trained = await loadTrainedModel(values.model, values.checkpoint);
+    const evaluation = await evaluateTrained(trained, data, progressFor(values));
+    printEvaluation(evaluation, values.json);
+    return 0;
+  },
+});
+
+/** Evaluates a network on the validation images of D. */
+export async function evaluateTrained(
+  { model, classes }: TrainedModel,
+  data: DataConfig,
+  progress: Progress,
+): Promise<Evaluation> {
+  const folder = await scanImageFolder(data.valid_root);
+  requireClasses(folder.root, folder.classes, classes, model.numClasses);
+  const loader = evaluationLoader(folder, data);
+  try {
+    return await evaluateModel(model, loader, {
+      title: 'evaluate',
+      imageSize: data.image_size,
+      progress,
+    });
+  } finally {
+    noteSkipped(progress, loader);
+    await loader.close();
+  }
+}
+
+function requireClasses(
+  root: string,
+  found: readonly string[],
+  trained: readonly string[] | undefined,
+  count: number,
+): void {
+  if (found.length !== count) reject(root, `${count} class folders, one per output`, found.length);
+  const wrong = trained?.findIndex((name, label) => name !== found[label]) ?? -1;
+  if (wrong >= 0) reject(root, `class folder ${trained?.[wrong]}, as in training`, found[wrong]);
+}
+
+/** As one JSON document, or as a line. */
+export function printEvaluation(evaluation: Evaluation, json: boolean): void {
+  if (json) return printJson(evaluation);
+  const { images, skipped, loss, top1, top5, images_per_second } = evaluation;
+  console.log(
+    `${images} images (${skipped} skipped)  loss ${loss.toFixed(4)}  top-1 ${top1.toFixed(2)} %  ` +
+      `top-5 ${top5.toFixed(2)} %  ${images_per_second.toFixed(0)} images/s`,
+  );
+}

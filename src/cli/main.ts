@@ -1,0 +1,81 @@
+import { InputError } from '../errors.js';
+import { commandHelp, runCommand, type Command } from './command.js';
+import { nearest } from './nearest.js';
+import { packageVersion } from './package_version.js';
+
+interface Entry {
+  summary: string;
+  load(): Promise<Command>;
+}
+
+/** Loaded when they run: `menet --help` needs neither TensorFlow.js nor the addon. */
+const commands: Record<string, Entry> = {
+  train: {
+    summary: 'train a network on folders of images',
+    load: async () => (await import('./train.js')).train,
+  },
+  evaluate: {
+    summary: 'loss and accuracy of a checkpoint on validation images',
+    load: async () => (await import('./evaluate.js')).evaluate,
+  },
+  predict: {
+    summary: 'classify images',
+    load: async () => (await import('./predict.js')).predict,
+  },
+  demo: {
+    summary: 'make a data set, train, evaluate and predict on it, in about two minutes',
+    load: async () => (await import('./demo.js')).demo,
+  },
+};
+
+function overview(): string {
+  const rows = Object.entries(commands).map(
+    ([name, { summary }]) => `  ${name.padEnd(10)}${summary}`,
+  );
+  return [
+    'usage: menet COMMAND [--FLAG VALUE]...',
+    '',
+    ...rows,
+    '',
+    'menet COMMAND --help describes the flags of a command; menet --version prints the version.',
+  ].join('\n');
+}
+
+/**
+ * Runs the command line, and resolves to the exit code: 0 for success, 2 for bad input (one line
+ * on standard error), 1 for anything else that went wrong.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(args);
+  } catch (error) {
+    if (error instanceof InputError) {
+      console.error(`menet: ${error.message.replace(/\s*\n\s*/g, ' ')}`);
+      return 2;
+    }
+    console.error(error instanceof Error ? `menet: ${error.stack}` : `menet: ${String(error)}`);
+    return 1;
+  }
+}
+
+async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === '--version') return print(packageVersion());
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return print(overview());
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry) {
+    const meant = nearest(name, Object.keys(commands));
+    const hint = meant
+      ? `; did you mean ${meant}?`
+      : `; expected ${Object.keys(commands).join(', ')}`;
+    throw new InputError(`unknown command ${JSON.stringify(name)}${hint}`);
+  }
+  const command = await entry.load();
+  if (rest.includes('--help') || rest.includes('-h')) return print(commandHelp(name, command));
+  return runCommand(name, command, rest);
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}

@@ -1,0 +1,68 @@
+import { decodeImage } from '../data/decode.js';
+import { reject } from '../errors.js';
+import { predictImage, type Prediction } from '../train/predict.js';
+import { computeFlags, useBackend } from './backend.js';
+import { defineCommand } from './command.js';
+import { classLabels } from './labels.js';
+import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
+import { printJson } from './output.js';
+
+export interface LabelledPrediction extends Prediction {
+  label: string;
+}
+
+/** `menet predict` */
+export const predict = defineCommand({
+  usage: '--model M --checkpoint F IMAGE...',
+  description: 'The most probable classes of images, best first.',
+  example: 'menet predict --model model.json --checkpoint runs/a/best.safetensors cat.jpg',
+  positional: 'IMAGE...',
+  flags: {
+    ...modelFlags,
+    top: { help: 'classes per image', value: 'K', least: 1, default: 5 },
+    'no-resize': { help: 'take images as they are, instead of scaling and cropping them' },
+    json: { help: 'print one JSON document' },
+    ...computeFlags,
+  },
+  async run({ values, positionals }) {
+    await useBackend(values);
+    const trained = await loadTrainedModel(values.model, values.checkpoint);
+    const results = [];
+    for (const image of positionals) {
+      const top = await predictFile(trained, image, values.top, !values['no-resize']);
+      results.push({ image, top });
+    }
+    if (values.json) printJson(results);
+    else for (const { image, top } of results) console.log(describe(image, top));
+    return 0;
+  },
+});
+
+const smallest = 32;
+
+/** Decodes an image file and classifies it. */
+export async function predictFile(
+  { model, classes, imageSize }: TrainedModel,
+  file: string,
+  top: number,
+  resize = true,
+): Promise<LabelledPrediction[]> {
+  const image = await decodeImage(file, { imageSize, transform: 'evaluate', resize });
+  if (image.height < smallest || image.width < smallest)
+    reject(file, `at least ${smallest}×${smallest} pixels`, `${image.width}×${image.height}`);
+  const labels = classLabels(model.numClasses, classes);
+  const predictions = await predictImage(model, image, top);
+  return predictions.map(({ class: index, probability }) => ({
+    class: index,
+    label: labels[index] as string,
+    probability,
+  }));
+}
+
+function describe(image: string, top: readonly LabelledPrediction[]): string {
+  const rows = top.map(
+    ({ class: index, label, probability }) =>
+      `  ${(100 * probability).toFixed(2).padStart(6)} %  ${label} (${index})`,
+  );
+  return [image, ...rows].join('\n');
+}

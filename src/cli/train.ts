@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { reject } from '../errors.js';
+import { readModelConfig } from '../models/model.js';
+import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../train/config.js';
+import { trainNetwork } from '../train/session.js';
+import type { TrainingSummary } from '../train/trainer.js';
+import { computeFlags, useBackend } from './backend.js';
+import { defineCommand } from './command.js';
+import { evaluateTrained, printEvaluation } from './evaluate.js';
+import { Interrupt } from './interrupt.js';
+import { loadTrainedModel } from './model_files.js';
+import { printJson, progressFlags, progressFor } from './output.js';
+import type { Values } from './flags.js';
+
+const flags = {
+  data: { help: 'data configuration D (JSON)', value: 'FILE', required: true },
+  model: { help: 'model configuration M (JSON)', value: 'FILE', required: true },
+  optim: { help: 'optimizer configuration O (JSON)', value: 'FILE', required: true },
+  sched: { help: 'learning rate schedule S (JSON)', value: 'FILE', required: true },
+  label: { help: 'name of the run, and of its folder', value: 'NAME', required: true },
+  out: { help: 'folder of runs', value: 'DIR', default: 'runs' },
+  resume: {
+    help: 'continue from a checkpoint (default: last.safetensors of the run)',
+    value: 'FILE',
+    optional: true,
+  },
+  evaluate: { help: 'only evaluate: the best checkpoint of the run, or the one of --resume' },
+  ...progressFlags,
+  ...computeFlags,
+} as const;
+
+/** `menet train` */
+export const train = defineCommand({
+  usage: '--data D --model M --optim O --sched S --label L',
+  description:
+    'Trains a network on folders of images, one per class. last.safetensors and best.safetensors\n' +
+    'are kept in OUT/LABEL. Ctrl-C ends after the current step with a checkpoint, and --resume\n' +
+    'goes on from there; a second Ctrl-C ends at once.',
+  example:
+    'menet train --data data.json --model model.json --optim optim.json --sched sched.json --label a',
+  flags,
+  run: ({ values }) => (values.evaluate ? evaluateRun(values) : trainRun(values)),
+});
+
+async function trainRun(values: Values<typeof flags>): Promise<number> {
+  const configurations = {
+    data: readDataConfig(values.data),
+    model: readModelConfig(values.model),
+    optimizer: readOptimizerConfig(values.optim),
+    schedule: readScheduleConfig(values.sched),
+  };
+  const folder = runFolder(values);
+  const resume = values.resume === '' ? lastCheckpoint(folder) : values.resume;
+  await useBackend(values);
+  const progress = progressFor(values);
+  const interrupt = new Interrupt(() => progress.note('ending after this step; again to end now'));
+  const summary = await trainNetwork({
+    ...configurations,
+    folder,
+    resume,
+    seed: values.seed,
+    progress,
+    signal: interrupt.signal,
+  });
+  if (values.json) printJson(summary);
+  else console.log(describe(summary));
+  return summary.interrupted ? interrupt.exitCode : 0;
+}
+
+async function evaluateRun(values: Values<typeof flags>): Promise<number> {
+  const data = readDataConfig(values.data);
+  const file = values.resume || path.join(runFolder(values), 'best.safetensors');
+  await useBackend(values);
+  const trained = await loadTrainedModel(values.model, file);
+  printEvaluation(await evaluateTrained(trained, data, progressFor(values)), values.json);
+  return 0;
+}
+
+function runFolder({ out, label }: { out: string; label: string }): string {
+  if (path.basename(label) !== label || label.startsWith('.'))
+    reject('--label', 'a name that a folder can have', label);
+  return path.join(out, label);
+}
+
+function lastCheckpoint(folder: string): string {
+  const file = path.join(folder, 'last.safetensors');
+  if (!existsSync(file)) reject('--resume', `a checkpoint at ${file}`, undefined);
+  return file;
+}
+
+function describe({ interrupted, best_top1, epochs, last, best }: TrainingSummary): string {
+  if (interrupted) return `interrupted; --resume goes on from ${last}`;
+  return `${epochs.length} epochs  best top-1 ${best_top1.toFixed(2)} %  ${best}`;
+}

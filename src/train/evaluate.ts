@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Batch, ImageLoader } from '../data/loader.js';
+import type { Model } from '../models/model.js';
+import { normalizeImages } from '../ops/normalize_images.js';
+import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
+import { averages, countCorrect, emptyTotals } from './metrics.js';
+import { runPhase, type StepResult } from './phase.js';
+import type { Progress } from './progress.js';
+
+export interface Evaluation {
+  images: number;
+  /** Broken images that were left out. */
+  skipped: number;
+  /** Mean over images. */
+  loss: number;
+  /** Percentages. */
+  top1: number;
+  top5: number;
+  images_per_second: number;
+}
+
+export interface EvaluateOptions {
+  title: string;
+  /** Side of the loader's images, in pixels. */
+  imageSize: number;
+  progress: Progress;
+  signal?: AbortSignal;
+}
+
+/**
+ * Loss, top-1 and top-5 (percentages) of a model over every image of a loader, or over what
+ * came before the signal.
+ */
+export async function evaluateModel(
+  model: Model,
+  loader: ImageLoader,
+  { title, imageSize, progress, signal }: EvaluateOptions,
+): Promise<Evaluation> {
+  const totals = emptyTotals();
+  const started = performance.now();
+  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, imageSize), {
+    title,
+    steps: loader.steps,
+    totals,
+    progress,
+    signal,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const { images, ...means } = averages(totals);
+  return {
+    images,
+    skipped: loader.skipped.size,
+    ...means,
+    images_per_second: images / seconds,
+  };
+}
+
+async function evaluateBatch(model: Model, batch: Batch, imageSize: number): Promise<StepResult> {
+  const labels = tf.tensor1d(batch.labels, 'int32');
+  const [logits, loss] = tf.tidy(() => {
+    const images = normalizeImages(batch.pixels, [batch.size, imageSize, imageSize, 3]);
+    const logits = model.apply(images);
+    return [logits, softmaxCrossEntropy(logits, labels)] as const;
+  });
+  const result = await readResult(loss, logits, batch.labels);
+  tf.dispose([labels, logits, loss]);
+  return result;
+}
+
+/** Brings loss and accuracy to the host. */
+export async function readResult(
+  loss: tf.Scalar,
+  logits: tf.Tensor2D,
+  labels: Int32Array,
+): Promise<StepResult> {
+  const [values, scores] = await Promise.all([loss.data(), logits.data()]);
+  return { loss: values[0] as number, correct: countCorrect(scores as Float32Array, labels) };
+}

@@ -1,0 +1,50 @@
+import * as tf from '@tensorflow/tfjs';
+import { sgdUpdate } from '../ops/sgd_update.js';
+import type { OptimizerConfig } from './config.js';
+
+/** Stochastic gradient descent over a model's trainable variables, as torch.optim.SGD does it. */
+export class Sgd {
+  /** The variables it updates, by published name. */
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  /** Momentum buffers by parameter name; empty without momentum and before the first step. */
+  readonly momentum = new Map<string, tf.Variable>();
+
+  constructor(
+    private readonly config: OptimizerConfig,
+    variables: ReadonlyMap<string, tf.Variable>,
+  ) {
+    this.parameters = new Map([...variables].filter(([, variable]) => variable.trainable));
+  }
+
+  get usesMomentum(): boolean {
+    return this.config.momentum > 0;
+  }
+
+  /** Updates every parameter in place. `gradients` are keyed by variable, as tf.variableGrads has them. */
+  step(gradients: tf.NamedTensorMap, learningRate: number): void {
+    const { momentum, weight_decay: weightDecay, nesterov } = this.config;
+    const firstStep = this.momentum.size === 0;
+    if (firstStep && this.usesMomentum) this.allocate();
+    const parameters = [...this.parameters.values()];
+    sgdUpdate(
+      parameters,
+      parameters.map((parameter) => gradients[parameter.name] as tf.Tensor),
+      [...this.momentum.values()],
+      { learningRate, momentum, weightDecay, nesterov, firstStep },
+    );
+  }
+
+  /** Makes the momentum buffers, of zeros; a resumed run fills them. */
+  allocate(): void {
+    for (const [name, parameter] of this.parameters) {
+      const zeros = tf.zerosLike(parameter);
+      this.momentum.set(name, tf.variable(zeros, false));
+      zeros.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.momentum.forEach((buffer) => buffer.dispose());
+    this.momentum.clear();
+  }
+}

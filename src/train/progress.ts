@@ -1,0 +1,179 @@
+import type { Averages } from './metrics.js';
+
+export interface StepReport {
+  /** Steps of the phase that are done. */
+  done: number;
+  averages: Averages;
+  /** Images of this step. */
+  images: number;
+  /** Duration of this step, waiting included. */
+  milliseconds: number;
+  /** How long it waited for data. */
+  waited: number;
+}
+
+/** Shows how a run is getting on. */
+export interface Progress {
+  start(title: string, steps: number): void;
+  step(report: StepReport): void;
+  /** Ends the phase that `start` began. */
+  finish(): void;
+  /** A line of its own. */
+  note(text: string): void;
+}
+
+/** The part of a stream that progress needs. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** A bar on a terminal; elsewhere a plain line every `printFrequency` steps. */
+export function createProgress(stream: ProgressStream, printFrequency: number): Progress {
+  return stream.isTTY ? new ProgressBar(stream) : new ProgressLines(stream, printFrequency);
+}
+
+export const silentProgress: Progress = {
+  start: () => undefined,
+  step: () => undefined,
+  finish: () => undefined,
+  note: () => undefined,
+};
+
+/** Means over the steps since `reset`. */
+class Pace {
+  private steps = 0;
+  private images = 0;
+  private milliseconds = 0;
+  private waited = 0;
+
+  add({ images, milliseconds, waited }: StepReport): void {
+    this.steps++;
+    this.images += images;
+    this.milliseconds += milliseconds;
+    this.waited += waited;
+  }
+
+  reset(): void {
+    this.steps = this.images = this.milliseconds = this.waited = 0;
+  }
+
+  get stepTime(): number {
+    return this.milliseconds / this.steps;
+  }
+
+  toString(): string {
+    const rate = (1000 * this.images) / this.milliseconds;
+    const wait = this.waited / this.steps;
+    return `${rate.toFixed(0)} images/s  step ${this.stepTime.toFixed(1)} ms  data ${wait.toFixed(1)} ms`;
+  }
+}
+
+function describe({ loss, top1, top5 }: Averages): string {
+  return `loss ${loss.toFixed(4)}  top-1 ${top1.toFixed(2)}  top-5 ${top5.toFixed(2)}`;
+}
+
+/** Plain lines, for files and pipes. */
+class ProgressLines implements Progress {
+  private title = '';
+  private steps = 0;
+  private printed = 0;
+  private last: StepReport | undefined;
+  private readonly pace = new Pace();
+
+  constructor(
+    private readonly stream: ProgressStream,
+    private readonly frequency: number,
+  ) {}
+
+  start(title: string, steps: number): void {
+    this.title = title;
+    this.steps = steps;
+    this.printed = 0;
+    this.last = undefined;
+    this.pace.reset();
+  }
+
+  step(report: StepReport): void {
+    this.last = report;
+    this.pace.add(report);
+    if (report.done % this.frequency === 0) this.print();
+  }
+
+  finish(): void {
+    if (this.last && this.last.done !== this.printed) this.print();
+  }
+
+  note(text: string): void {
+    this.stream.write(`${text}\n`);
+  }
+
+  private print(): void {
+    const { done, averages } = this.last as StepReport;
+    this.printed = done;
+    const place = `${String(done).padStart(String(this.steps).length)}/${this.steps}`;
+    this.note(`${this.title}  ${place}  ${describe(averages)}  ${this.pace}`);
+    this.pace.reset();
+  }
+}
+
+const redrawEvery = 100; // ms
+
+/** One line that is drawn over and over, and stays when its phase is finished. */
+class ProgressBar implements Progress {
+  private title = '';
+  private steps = 0;
+  private drawn = 0;
+  private last: StepReport | undefined;
+  private readonly pace = new Pace();
+
+  constructor(private readonly stream: ProgressStream) {}
+
+  start(title: string, steps: number): void {
+    this.title = title;
+    this.steps = steps;
+    this.last = undefined;
+    this.pace.reset();
+  }
+
+  step(report: StepReport): void {
+    this.last = report;
+    this.pace.add(report);
+    const now = performance.now();
+    if (now - this.drawn < redrawEvery) return;
+    this.drawn = now;
+    this.draw('');
+  }
+
+  finish(): void {
+    if (this.last) this.draw('\n');
+    this.last = undefined;
+  }
+
+  note(text: string): void {
+    this.stream.write(`\r\x1b[K${text}\n`);
+    if (this.last) this.draw('');
+  }
+
+  private draw(end: string): void {
+    const { done, averages } = this.last as StepReport;
+    const remaining = clock((this.pace.stepTime * (this.steps - done)) / 1000);
+    const text =
+      `${this.title} ${bar(done / this.steps)} ${done}/${this.steps}  ` +
+      `${describe(averages)}  ${this.pace}  ${remaining}`;
+    this.stream.write(`\r\x1b[K${text.slice(0, (this.stream.columns ?? 120) - 1)}${end}`);
+  }
+}
+
+const barWidth = 16;
+
+function bar(share: number): string {
+  const full = Math.round(Math.min(share, 1) * barWidth);
+  return '━'.repeat(full) + '─'.repeat(barWidth - full);
+}
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}

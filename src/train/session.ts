@@ -1,0 +1,98 @@
+import { mkdirSync } from 'node:fs';
+import { readCheckpoint } from '../checkpoints/checkpoint.js';
+import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_folder.js';
+import { ImageLoader } from '../data/loader.js';
+import { reject } from '../errors.js';
+import { createModel, type ModelConfig } from '../models/model.js';
+import type { DataConfig, OptimizerConfig, ScheduleConfig } from './config.js';
+import type { Progress } from './progress.js';
+import { Trainer, type TrainingSummary } from './trainer.js';
+import { readTrainingState } from './training_state.js';
+
+export interface SessionOptions {
+  data: DataConfig;
+  model: ModelConfig;
+  optimizer: OptimizerConfig;
+  schedule: ScheduleConfig;
+  /** Run folder, made where it is missing. */
+  folder: string;
+  /** Of initial weights, order and augmentation; a resumed run keeps its own. */
+  seed: number;
+  /** Checkpoint to continue from. */
+  resume?: string;
+  progress: Progress;
+  signal?: AbortSignal;
+}
+
+/** Trains a network as its configurations say, from image folders to checkpoints. */
+export async function trainNetwork(options: SessionOptions): Promise<TrainingSummary> {
+  const { data, model: config, folder, resume, progress } = options;
+  const checkpoint = resume === undefined ? undefined : await readCheckpoint(resume);
+  const seed = (checkpoint && readTrainingState(resume!, checkpoint.metadata).seed) ?? options.seed;
+  const train = await scanImageFolder(data.train_root);
+  const valid = await scanImageFolder(data.valid_root);
+  matchClasses(train, valid);
+  requireClassCount(config, train);
+
+  mkdirSync(folder, { recursive: true });
+  const model = createModel(config, { seed });
+  const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
+  const trainer = new Trainer({
+    ...options,
+    ...loaders,
+    model,
+    seed,
+    classes: train.classes,
+    batchSize: data.batch_size,
+    imageSize: data.image_size,
+  });
+  try {
+    if (checkpoint) trainer.resume(resume!, checkpoint);
+    return await trainer.run();
+  } finally {
+    noteSkipped(progress, loaders.train, loaders.valid);
+    trainer.dispose();
+    model.dispose();
+    await Promise.all([loaders.train.close(), loaders.valid.close()]);
+  }
+}
+
+function trainLoader(folder: ImageFolder, data: DataConfig, seed: number): ImageLoader {
+  return new ImageLoader(folder, {
+    batchSize: data.batch_size,
+    imageSize: data.image_size,
+    transform: data.transform,
+    workers: data.num_workers,
+    seed,
+    shuffle: true,
+    // A short last batch has noisy batch statistics; a folder smaller than a batch has no other.
+    dropLast: folder.samples.length >= data.batch_size,
+  });
+}
+
+/** The images of a folder in order, scaled and cropped for evaluation. */
+export function evaluationLoader(folder: ImageFolder, data: DataConfig): ImageLoader {
+  return new ImageLoader(folder, {
+    batchSize: data.batch_size,
+    imageSize: data.image_size,
+    transform: 'evaluate',
+    workers: data.num_workers,
+    seed: 0,
+    shuffle: false,
+  });
+}
+
+/** Says which images were broken and why. */
+export function noteSkipped(progress: Progress, ...loaders: ImageLoader[]): void {
+  for (const { skipped } of loaders)
+    for (const [file, reason] of skipped) progress.note(`skipped ${file}: ${reason}`);
+}
+
+function requireClassCount({ num_classes }: ModelConfig, { root, classes }: ImageFolder): void {
+  if (num_classes !== classes.length)
+    reject(
+      `model configuration: field num_classes`,
+      `${classes.length}, the class folders of ${root}`,
+      num_classes,
+    );
+}

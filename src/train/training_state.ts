@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { checkConfig } from '../config_file.js';
+import { emptyTotals } from './metrics.js';
+
+const averagesSchema = z.object({
+  images: z.number(),
+  loss: z.number(),
+  top1: z.number(),
+  top5: z.number(),
+});
+
+/** One finished epoch. */
+const recordSchema = z.object({
+  epoch: z.number(),
+  learning_rate: z.number(),
+  train: averagesSchema,
+  valid: averagesSchema,
+  seconds: z.number(),
+});
+
+/**
+ * What a training checkpoint holds besides tensors. `model_name`, `last_epoch` and `best_prec1`
+ * are the published trainer's fields, and all that its own checkpoints have.
+ */
+const stateSchema = z.object({
+  model_name: z.string(),
+  /** The last finished epoch, from 0; -1 before there is one. */
+  last_epoch: z.int().min(-1),
+  /** Best validation top-1 so far, in percent. */
+  best_prec1: z.number(),
+  /** Steps done of the epoch after `last_epoch`. */
+  step: z.int().min(0).default(0),
+  /** Sums over those steps. */
+  totals: averagesSchema.default(emptyTotals),
+  seed: z.int().optional(),
+  batch_size: z.int().min(1).optional(),
+  image_size: z.int().min(32).optional(),
+  classes: z.array(z.string()).optional(),
+  history: z.array(recordSchema).default(() => []),
+});
+
+export type EpochRecord = z.output<typeof recordSchema>;
+export type TrainingState = z.output<typeof stateSchema>;
+
+/** Checks a checkpoint's metadata; throws an InputError naming file, field, expected and found. */
+export function readTrainingState(file: string, metadata: Record<string, unknown>): TrainingState {
+  return checkConfig(file, stateSchema, metadata);
+}

@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
+import { readModelConfig } from '../../src/models/model.js';
+import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import { silentProgress, type Progress } from '../../src/train/progress.js';
+import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
+import { makeTinyRun, type TinyRun } from './tiny_run.js';
+
+let tiny: TinyRun;
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  tiny = await makeTinyRun();
+});
+afterAll(() => tiny.remove());
+
+function session(name: string, changed: Partial<SessionOptions> = {}): SessionOptions {
+  return {
+    data: readDataConfig(tiny.data),
+    model: readModelConfig(tiny.model),
+    optimizer: readOptimizerConfig(tiny.optim),
+    schedule: readScheduleConfig(tiny.sched),
+    folder: path.join(tiny.folder, name),
+    seed: 3,
+    progress: silentProgress,
+    ...changed,
+  };
+}
+
+/** Aborts after this many training and validation steps. */
+function stopAfter(steps: number): { progress: Progress; signal: AbortSignal } {
+  const controller = new AbortController();
+  let seen = 0;
+  const step = () => {
+    if (++seen === steps) controller.abort();
+  };
+  return { progress: { ...silentProgress, step }, signal: controller.signal };
+}
+
+/** The checkpoint's tensors as bytes, and its metadata without what is timed. */
+async function contents(file: string) {
+  const { tensors, metadata } = await readCheckpoint(file);
+  const history = (metadata.history as { seconds: number }[]).map((record) => ({
+    ...record,
+    seconds: 0,
+  }));
+  const bytes = [...tensors].map(([name, { data }]) => {
+    const { buffer, byteOffset, byteLength } = data;
+    return [name, Buffer.from(buffer, byteOffset, byteLength).toString('base64')];
+  });
+  return { bytes, metadata: { ...metadata, history } };
+}
+
+describe('trainNetwork', () => {
+  it('writes checkpoints with weights, momentum and state', async () => {
+    const before = tf.memory().numTensors;
+    const summary = await trainNetwork(session('whole'));
+    expect(tf.memory().numTensors).toBe(before);
+    expect(summary.interrupted).toBe(false);
+    expect(summary.epochs.map(({ learning_rate }) => learning_rate)).toEqual([0.02, 0.01]);
+    const { tensors, metadata } = await readCheckpoint(summary.last);
+    expect(metadata).toMatchObject({ model_name: 'menet', last_epoch: 1, step: 0, seed: 3 });
+    expect(metadata.classes).toEqual([
+      'circle',
+      'crescent',
+      'cross',
+      'heart',
+      'ring',
+      'square',
+      'star',
+      'triangle',
+    ]);
+    const weights = [...tensors.keys()].filter((name) => !name.startsWith('optimizer.'));
+    const trained = weights.filter((name) => !/running_/.test(name));
+    for (const name of trained)
+      expect(tensors.get(`optimizer.momentum.${name}`)?.shape).toEqual(tensors.get(name)?.shape);
+    const best = await readCheckpoint(summary.best);
+    expect(best.metadata.best_prec1).toBe(summary.best_top1);
+  });
+
+  it('gives the same bits for the same seed, and others for another', async () => {
+    const first = await contents(path.join(tiny.folder, 'whole', 'last.safetensors'));
+    const again = await trainNetwork(session('again'));
+    const other = await trainNetwork(session('other', { seed: 4 }));
+    expect(await contents(again.last)).toEqual(first);
+    expect((await contents(other.last)).bytes).not.toEqual(first.bytes);
+  });
+
+  it.each([
+    [1, 'inside an epoch', { last_epoch: -1, step: 1 }],
+    [3, 'before validation', { last_epoch: -1, step: 3 }],
+    [4, 'inside validation', { last_epoch: -1, step: 3 }],
+    [6, 'inside the second epoch', { last_epoch: 0, step: 1 }],
+  ])('interrupted after %i steps (%s), goes on to the same bits', async (steps, _, state) => {
+    const name = `stopped-${steps}`;
+    const stopped = await trainNetwork(session(name, stopAfter(steps)));
+    expect(stopped.interrupted).toBe(true);
+    expect((await readCheckpoint(stopped.last)).metadata).toMatchObject(state);
+    const resumed = await trainNetwork(session(name, { resume: stopped.last, seed: 99 }));
+    const whole = path.join(tiny.folder, 'whole');
+    for (const file of ['last.safetensors', 'best.safetensors'])
+      expect(await contents(path.join(path.dirname(resumed.last), file))).toEqual(
+        await contents(path.join(whole, file)),
+      );
+  });
+
+  it('stops when the loss is no number, leaving the checkpoint from before', async () => {
+    const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
+    const run = trainNetwork(session('whole', { optimizer }));
+    const last = path.join(tiny.folder, 'whole', 'last.safetensors');
+    const bytes = readFileSync(last);
+    await expect(run).rejects.toThrow(/the loss is (NaN|Infinity) in epoch 1/);
+    expect(readFileSync(last).equals(bytes)).toBe(true);
+  });
+});
+
+describe('trainNetwork rejects', () => {
+  it('another number of classes', async () => {
+    const model = { ...readModelConfig(tiny.model), num_classes: 7 };
+    await expect(trainNetwork(session('x', { model }))).rejects.toThrow(
+      /field num_classes: expected 8, the class folders of .*, got 7/,
+    );
+  });
+
+  it('a checkpoint of other classes, image size, batch size or model', async () => {
+    const file = path.join(tiny.folder, 'whole', 'last.safetensors');
+    const changedFile = path.join(tiny.folder, 'changed.safetensors');
+    const checkpoint = await readCheckpoint(file);
+    const resumeWith = async (metadata: object, changed: Partial<SessionOptions> = {}) => {
+      await writeSafetensors(changedFile, {
+        ...checkpoint,
+        metadata: { ...checkpoint.metadata, ...metadata },
+      });
+      return trainNetwork(session('x', { resume: changedFile, ...changed }));
+    };
+    await expect(resumeWith({ classes: ['cat', 'dog'] })).rejects.toThrow(/classes: expected/);
+    await expect(resumeWith({ image_size: 64 })).rejects.toThrow(/image_size: expected 32/);
+    await expect(resumeWith({ step: 1, batch_size: 4 })).rejects.toThrow(/batch_size: expected 8/);
+    await expect(resumeWith({ last_epoch: 'two' })).rejects.toThrow(/last_epoch: expected/);
+    const model = { ...readModelConfig(tiny.model), init_c: 3 } as SessionOptions['model'];
+    await expect(resumeWith({}, { model })).rejects.toThrow(
+      /changed\.safetensors: entry .*expected/,
+    );
+  });
+});
