@@ -61,7 +61,7 @@ export class ByteCursor {
   /** The text up to the next newline, which is consumed and not returned. */
   line(): string {
     const newline = this.bytes.indexOf(0x0a, this.offset);
-    if (newline < 0 || newline >= this.end) {
+    if (newline < 0) {
       reject(`${this.where}: byte ${this.offset}`, 'a line ended by a newline', 'no newline');
     }
     const text = this.text(newline - this.offset);

@@ -1,6 +1,6 @@
 import { reject } from '../errors.js';
 import type { PickleDict, PickleKey, PickleValue } from './pickle_value.js';
-import { describe, shorten, TensorRef } from './pickle_value.js';
+import { describe, printable, TensorRef } from './pickle_value.js';
 
 // State entries that are no parameters, and so unknown to the optimizer.
 const BUFFER = /(^|\.)(running_mean|running_var|num_batches_tracked)$/;
@@ -83,7 +83,7 @@ export class OptimizerReader {
       if (name === undefined) return this.#fail('state', 'ids of params', describe(id));
       if (!(entries instanceof Map) || entries.size > MAX_SLOTS || seen.has(entries)) {
         const expected = `a dict of its own, of at most ${MAX_SLOTS}`;
-        return this.#fail(`state of ${shorten(name)}`, expected, describe(entries));
+        return this.#fail(`state of ${printable(name)}`, expected, describe(entries));
       }
       seen.add(entries);
       const others: PickleDict = new Map();
@@ -106,12 +106,12 @@ export class OptimizerReader {
       return typeof key === 'string' && key.length <= MAX_SLOT_NAME;
     }
     if (key === 'momentum_buffer' && value !== null) {
-      this.#fail(`momentum of ${shorten(name)}`, `shape [${shape}]`, describe(value));
+      this.#fail(`momentum of ${printable(name)}`, `shape [${shape}]`, describe(value));
     }
     return false;
   }
 
   #fail(what: string, expected: string, found: string): never {
-    return reject(`${this.file}: optimizer ${shorten(what)}`, expected, found);
+    return reject(`${this.file}: optimizer ${printable(what)}`, expected, found);
   }
 }

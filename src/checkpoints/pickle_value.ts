@@ -68,21 +68,23 @@ export class Constructor {
 /** A few words about a value, never longer than a line whatever the value is. */
 export function describe(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return `string ${JSON.stringify(shorten(value))}`;
-  if (typeof value === 'bigint') return `integer ${shorten(value.toString())}`;
+  if (typeof value === 'string') return `string ${JSON.stringify(printable(value))}`;
+  if (typeof value === 'bigint') return `integer ${printable(value.toString())}`;
   if (value === null || typeof value !== 'object') return `${typeof value} ${value}`;
   if (Array.isArray(value)) return `list of ${value.length}`;
   if (value instanceof Map) return `dict of ${value.size}`;
   if (value instanceof Tuple) return `tuple of ${value.items.length}`;
   if (value instanceof TensorRef)
     return `tensor ${value.storage.type.name} [${value.shape.slice(0, 8)}]`;
-  if (value instanceof StorageRef) return `storage ${shorten(value.key)}`;
+  if (value instanceof StorageRef) return `storage ${printable(value.key)}`;
   if (value instanceof StorageType) return `storage type ${value.type.name}`;
   return value.name;
 }
 
-export function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+/** Text of a file for an error message: at most 80 characters, none that would end the line. */
+export function printable(text: string): string {
+  const short = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return short.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
 }
 
 /** A count of elements: an integer from 0 that a double holds. */

@@ -1,8 +1,10 @@
 import { reject } from '../errors.js';
 import type { PickleValue } from './pickle_value.js';
-import { describe, shorten, TensorRef, Tuple } from './pickle_value.js';
+import { describe, printable, TensorRef, Tuple } from './pickle_value.js';
 
 const MAX_DEPTH = 100;
+// Values and characters, whatever the size of the file.
+const MAX_RESULT = 2 ** 22;
 
 /**
  * Converts what a file holds besides tensors to plain objects, arrays, strings and numbers.
@@ -22,7 +24,7 @@ export class PlainConverter {
     fileSize: number,
     readonly tensor: (ref: TensorRef, name: string) => unknown = describe,
   ) {
-    this.#budget = 16 * fileSize;
+    this.#budget = Math.min(MAX_RESULT, 16 * fileSize);
   }
 
   /** @param name of the value, for error messages */
@@ -50,7 +52,7 @@ export class PlainConverter {
       // Assigning to this one would not add a property but replace the prototype.
       if (text === '__proto__') this.#fail(name, 'keys other than __proto__', text);
       if (Object.hasOwn(object, text))
-        this.#fail(name, 'keys that differ', `${shorten(text)} twice`);
+        this.#fail(name, 'keys that differ', `${printable(text)} twice`);
       object[text] = this.convert(value, name, depth + 1);
     }
     return object;
@@ -63,6 +65,6 @@ export class PlainConverter {
   }
 
   #fail(name: string, expected: string, found: string): never {
-    return reject(`${this.where}: ${shorten(name)}`, expected, found);
+    return reject(`${this.where}: ${printable(name)}`, expected, found);
   }
 }

@@ -11,7 +11,7 @@ import { reject } from '../errors.js';
 import { ByteCursor } from './byte_cursor.js';
 import type { HostTensor } from './host_tensor.js';
 import type { PickleValue, TensorRef } from './pickle_value.js';
-import { describe, shorten } from './pickle_value.js';
+import { describe, printable } from './pickle_value.js';
 import { StorageTable } from './storage_table.js';
 import { unpickle } from './unpickle.js';
 import { ZipArchive } from './zip.js';
@@ -60,13 +60,13 @@ function readLegacyStorages(cursor: ByteCursor, keys: PickleValue, table: Storag
   for (const key of keys) {
     const storage = typeof key === 'string' ? missing.get(key) : undefined;
     if (!storage) return reject(`${file}: storage keys`, 'each used key once', describe(key));
-    const where = `${file}: byte ${cursor.offset}: storage ${shorten(key as string)}`;
+    const where = `${file}: byte ${cursor.offset}: storage ${printable(key as string)}`;
     const length = cursor.u64();
     if (length !== storage.length) reject(where, `length ${storage.length}`, length);
     table.fill(key as string, cursor.take(length * storage.type.bytes));
     missing.delete(key as string);
   }
-  for (const key of missing.keys()) reject(`${file}: storage keys`, shorten(key), 'no such key');
+  for (const key of missing.keys()) reject(`${file}: storage keys`, printable(key), 'no such key');
   if (cursor.left > 0) reject(`${file}: byte ${cursor.offset}`, 'the end', `${cursor.left} bytes`);
 }
 
@@ -90,7 +90,7 @@ export function readZip(bytes: Uint8Array, file: string): PickledFile {
     const raw = archive.read(`${folder}/data/${key}`);
     const size = length * type.bytes;
     if (raw.length !== size)
-      reject(`${file}: storage ${shorten(key)}`, `${size} bytes`, raw.length);
+      reject(`${file}: storage ${printable(key)}`, `${size} bytes`, raw.length);
     table.fill(key, raw);
   }
   return { root, tensor: table.tensor };

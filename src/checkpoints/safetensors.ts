@@ -14,7 +14,7 @@ import type { DataType, HostArray } from './data_type.js';
 import { dataTypes } from './data_type.js';
 import type { HostTensor } from './host_tensor.js';
 import { elementCount } from './host_tensor.js';
-import { describe, isCount, shorten } from './pickle_value.js';
+import { describe, isCount, printable } from './pickle_value.js';
 import { PlainConverter } from './plain_value.js';
 import type { JsonValue } from './strict_json.js';
 import { parseStrictJson } from './strict_json.js';
@@ -22,6 +22,8 @@ import { parseStrictJson } from './strict_json.js';
 const METADATA = '__metadata__';
 // The limit of the reference implementation.
 const MAX_HEADER = 100_000_000;
+// Characters, all values together.
+const MAX_METADATA = 2 ** 22;
 
 const readTypes: ReadonlyMap<string, string> = new Map([
   ['F64', 'float64'],
@@ -79,11 +81,11 @@ export function readSafetensors(bytes: Uint8Array, file: string): Checkpoint {
 }
 
 function readExtent(name: string, entry: JsonValue, file: string): Extent {
-  const where = `${file}: ${shorten(name)}`;
+  const where = `${file}: ${printable(name)}`;
   if (!(entry instanceof Map)) return reject(where, 'an object', describe(entry));
   for (const key of entry.keys()) {
     if (!['dtype', 'shape', 'data_offsets'].includes(key)) {
-      reject(where, 'dtype, shape and data_offsets', shorten(key));
+      reject(where, 'dtype, shape and data_offsets', printable(key));
     }
   }
   const dtype = entry.get('dtype');
@@ -94,7 +96,7 @@ function readExtent(name: string, entry: JsonValue, file: string): Extent {
   const offsets = readCounts(entry.get('data_offsets'), `${where}: data_offsets`);
   const [begin, end] = offsets;
   if (offsets.length !== 2 || end! < begin!) {
-    return reject(`${where}: data_offsets`, 'begin and end', shorten(String(offsets)));
+    return reject(`${where}: data_offsets`, 'begin and end', printable(String(offsets)));
   }
   const size = elementCount(shape) * type.bytes;
   if (end! - begin! !== size) reject(where, `${size} bytes of ${dtype}`, `${end! - begin!} bytes`);
@@ -112,7 +114,7 @@ function expectNoGaps(extents: readonly Extent[], size: number, file: string): v
   for (const { name, begin, end } of [...extents].sort(
     (a, b) => a.begin - b.begin || a.end - b.end,
   )) {
-    if (begin !== at) reject(`${file}: ${shorten(name)}`, `data from byte ${at}`, begin);
+    if (begin !== at) reject(`${file}: ${printable(name)}`, `data from byte ${at}`, begin);
     at = end;
   }
   if (at !== size) reject(`${file}: data`, `${at} bytes, as the header says`, size);
@@ -127,9 +129,12 @@ function readMetadata(
   const where = `${file}: ${METADATA}`;
   if (!(entry instanceof Map)) return reject(where, 'an object', describe(entry));
   const values = new Map<string, JsonValue>();
+  let left = MAX_METADATA;
   for (const [key, text] of entry) {
     if (typeof text !== 'string')
-      return reject(`${where}: ${shorten(key)}`, 'a string', describe(text));
+      return reject(`${where}: ${printable(key)}`, 'a string', describe(text));
+    left -= text.length;
+    if (left < 0) reject(where, `at most ${MAX_METADATA} characters`, 'more');
     values.set(key, decodeMetadata(text, where));
   }
   return new PlainConverter(file, fileSize).convert(values, METADATA) as Record<string, unknown>;
@@ -167,7 +172,7 @@ export async function writeSafetensors(file: string, checkpoint: Checkpoint): Pr
   for (const [name, { shape, data }] of tensors) {
     if (name === METADATA) reject(file, `a tensor name other than ${METADATA}`, name);
     if (elementCount(shape) !== data.length) {
-      reject(`${file}: ${shorten(name)}`, `${elementCount(shape)} elements`, data.length);
+      reject(`${file}: ${printable(name)}`, `${elementCount(shape)} elements`, data.length);
     }
   }
   // Wider types first keeps all of them aligned, as the format's authors recommend.

@@ -3,7 +3,7 @@ import type { DataType, HostArray } from './data_type.js';
 import type { HostTensor } from './host_tensor.js';
 import { elementCount, gatherStrided, isContiguous } from './host_tensor.js';
 import type { Fail, PickleValue, TensorRef } from './pickle_value.js';
-import { describe, isCount, shorten, StorageRef, StorageType, Tuple } from './pickle_value.js';
+import { describe, isCount, printable, StorageRef, StorageType, Tuple } from './pickle_value.js';
 
 // Tensors may share elements (tied weights), but not so that a small file fills the memory.
 const MAX_SHARING = 4;
@@ -35,7 +35,7 @@ export class StorageTable {
     const known = this.storages.get(key);
     if (known && (known.type !== type.type || known.length !== length)) {
       const seen = `${known.length} ${known.type.name}`;
-      return fail(`storage ${shorten(key)} of ${seen}`, `${length} ${type.type.name}`);
+      return fail(`storage ${printable(key)} of ${seen}`, `${length} ${type.type.name}`);
     }
     this.storages.set(key, { type: type.type, length });
     if (view === undefined || view === null) return new StorageRef(key, type.type, length);
@@ -54,7 +54,7 @@ export class StorageTable {
     this.#bytesLeft -= count * storage.type.bytes;
     if (this.#bytesLeft < 0) {
       const bound = `tensors of at most ${MAX_SHARING} times the file's size together`;
-      reject(`${this.file}: ${shorten(name)}`, bound, `shape [${shape.slice(0, 8)}]`);
+      reject(`${this.file}: ${printable(name)}`, bound, `shape [${shape.slice(0, 8)}]`);
     }
     const data = this.#decoded.get(storage.key)!;
     return {

@@ -1,14 +1,16 @@
 /**
  * JSON as safetensors headers hold it. JSON.parse would let the last of two equal keys win, nest
- * without bound, and turn `__proto__` into something special; this reader gives Maps and refuses
- * the first two.
+ * and grow without bound; this reader refuses that, and gives Maps, where `__proto__` is a key like
+ * any other.
  */
 import { reject } from '../errors.js';
-import { shorten } from './pickle_value.js';
+import { printable } from './pickle_value.js';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | Map<string, JsonValue>;
 
 const MAX_DEPTH = 100;
+// Two characters can make a Map of 200 bytes; ten thousand tensors take a tenth of this.
+const MAX_VALUES = 2 ** 20;
 const literals = new Map<string, JsonValue>([
   ['true', true],
   ['false', false],
@@ -17,6 +19,7 @@ const literals = new Map<string, JsonValue>([
 
 class Parser {
   #at = 0;
+  #values = 0;
 
   constructor(
     readonly text: string,
@@ -31,6 +34,7 @@ class Parser {
 
   #value(depth: number): JsonValue {
     if (depth > MAX_DEPTH) this.#fail(`at most ${MAX_DEPTH} levels of nesting`);
+    if (++this.#values > MAX_VALUES) this.#fail(`at most ${MAX_VALUES} values`);
     const start = this.#peek();
     if (start === '{') return this.#object(depth);
     if (start === '[') return this.#array(depth);
@@ -44,7 +48,7 @@ class Parser {
       const at = this.#at;
       const key = this.#string();
       if (object.has(key)) {
-        reject(`${this.where}: character ${at}`, 'keys that differ', `${shorten(key)} twice`);
+        reject(`${this.where}: character ${at}`, 'keys that differ', `${printable(key)} twice`);
       }
       if (this.#peek() !== ':') this.#fail('a colon');
       this.#at++;
@@ -83,7 +87,7 @@ class Parser {
     try {
       return JSON.parse(literal) as string;
     } catch {
-      return reject(`${this.where}: character ${start}`, 'a JSON string', shorten(literal));
+      return reject(`${this.where}: character ${start}`, 'a JSON string', printable(literal));
     }
   }
 

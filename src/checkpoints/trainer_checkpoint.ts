@@ -8,7 +8,7 @@ import type { Checkpoint } from './checkpoint.js';
 import type { HostTensor } from './host_tensor.js';
 import { OptimizerReader } from './optimizer_state.js';
 import type { PickleDict, PickleValue } from './pickle_value.js';
-import { describe, shorten, TensorRef } from './pickle_value.js';
+import { describe, printable, TensorRef } from './pickle_value.js';
 import { PlainConverter } from './plain_value.js';
 import type { PickledFile } from './pth.js';
 
@@ -43,7 +43,7 @@ export function readTrainerCheckpoint(
   if (optimizer instanceof Map && optimizer.has('param_groups')) {
     const { slots, remainder } = new OptimizerReader(refs, file).read(optimizer);
     for (const [name, ref] of slots) {
-      if (tensors.has(name)) reject(`${file}: ${shorten(name)}`, 'names that differ', 'it twice');
+      if (tensors.has(name)) reject(`${file}: ${printable(name)}`, 'names that differ', 'it twice');
       tensors.set(name, pickled.tensor(ref, name));
     }
     rest.set('optimizer', remainder);
@@ -59,7 +59,7 @@ function readStateDict(value: PickleValue | undefined, file: string): Map<string
     if (typeof key !== 'string')
       return reject(`${file}: state_dict`, 'names as keys', describe(key));
     if (!(ref instanceof TensorRef))
-      return reject(`${file}: ${shorten(key)}`, 'a tensor', describe(ref));
+      return reject(`${file}: ${printable(key)}`, 'a tensor', describe(ref));
     tensors.set(parallel ? key.slice(PARALLEL_PREFIX.length) : key, ref);
   }
   return tensors;

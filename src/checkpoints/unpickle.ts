@@ -2,8 +2,8 @@
  * Reads the pickles inside PyTorch checkpoints: protocol 2, the opcodes listed below, the globals
  * of pickle_globals.ts. It builds plain values and runs nothing. Work and memory are proportional
  * to the bytes read: counts are checked against the bytes that are there, the stack and the memo
- * grow by at most one entry per opcode, nothing recurses, and what an opcode copies out of a
- * shared object is paid for from a budget.
+ * grow by at most one entry per opcode, nothing recurses, what an opcode copies out of a shared
+ * object is paid for from a budget, and the number of opcodes is limited.
  *
  * Format: https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
@@ -12,7 +12,10 @@ import type { ByteCursor } from './byte_cursor.js';
 import { setItem } from './pickle_dict.js';
 import { pickleGlobals } from './pickle_globals.js';
 import type { Fail, PickleValue, StorageRef } from './pickle_value.js';
-import { Constructor, describe, shorten, Tuple } from './pickle_value.js';
+import { Constructor, describe, printable, Tuple } from './pickle_value.js';
+
+// A byte can make an object of 200; a few thousand tensors take a tenth of this.
+const MAX_OPCODES = 2 ** 20;
 
 /** Turns a persistent id, which is how PyTorch refers to storages, into a reference. */
 export type PersistentLoad = (id: PickleValue, fail: Fail) => StorageRef;
@@ -33,10 +36,11 @@ class Machine {
   }
 
   run(): PickleValue {
-    for (;;) {
+    for (let count = 0; ; count++) {
       this.#at = this.input.offset;
       this.#opcode = this.input.u8();
       if (this.#opcode === STOP) return this.#result();
+      if (count === MAX_OPCODES) return this.fail(`at most ${MAX_OPCODES} opcodes`, 'more');
       const opcode = opcodes[this.#opcode];
       if (!opcode)
         return this.fail('an opcode of a PyTorch checkpoint', `0x${this.#opcode.toString(16)}`);
@@ -47,7 +51,7 @@ class Machine {
   fail: Fail = (expected, found) => {
     const name = opcodes[this.#opcode]?.name ?? 'opcode';
     // A string found is a phrase of ours already; anything else is a value of the file.
-    const text = typeof found === 'string' ? shorten(found) : describe(found);
+    const text = typeof found === 'string' ? printable(found) : describe(found);
     return reject(`${this.input.where}: byte ${this.#at}: pickle ${name}`, expected, text);
   };
 

@@ -9,7 +9,7 @@
 import { reject } from '../errors.js';
 import { ByteCursor } from './byte_cursor.js';
 import { crc32 } from './crc32.js';
-import { shorten } from './pickle_value.js';
+import { printable } from './pickle_value.js';
 
 const LOCAL = 0x04034b50;
 const CENTRAL = 0x02014b50;
@@ -61,15 +61,15 @@ export class ZipArchive {
   /** The bytes of an entry, as a view; its checksum has been verified. */
   read(name: string): Uint8Array {
     const entry = this.#entries.get(name);
-    if (!entry) return reject(this.file, `an entry ${shorten(name)}`, 'none of that name');
-    const where = `${this.file}: entry ${shorten(name)}`;
+    if (!entry) return reject(this.file, `an entry ${printable(name)}`, 'none of that name');
+    const where = `${this.file}: entry ${printable(name)}`;
     const cursor = new ByteCursor(this.bytes, where, entry.offset, this.#directoryStart);
     expectSignature(cursor, LOCAL, 'a local file header');
     cursor.take(22);
     const nameLength = cursor.u16();
     const extraLength = cursor.u16();
     const localName = cursor.text(nameLength);
-    if (localName !== name) reject(where, 'the same name in its own header', shorten(localName));
+    if (localName !== name) reject(where, 'the same name in its own header', printable(localName));
     cursor.take(extraLength);
     const data = cursor.take(entry.size);
     const crc = crc32(data);
@@ -130,7 +130,8 @@ function readDirectory(bytes: Uint8Array, file: string, directory: Directory): M
   const entries = new Map<string, Entry>();
   for (let i = 0; i < count; i++) {
     const entry = readEntry(cursor);
-    if (entries.has(entry.name)) reject(file, 'names that differ', `${shorten(entry.name)} twice`);
+    if (entries.has(entry.name))
+      reject(file, 'names that differ', `${printable(entry.name)} twice`);
     entries.set(entry.name, entry);
   }
   expectZero(cursor.left, cursor.where, `${count} entries and no more`);
@@ -185,7 +186,11 @@ function expectDisjoint(entries: Entry[], end: number, file: string): void {
   let limit = end;
   for (const { name, offset, size } of entries) {
     if (offset + size > limit) {
-      reject(`${file}: entry ${shorten(name)}`, `bytes of its own before ${limit}`, offset + size);
+      reject(
+        `${file}: entry ${printable(name)}`,
+        `bytes of its own before ${limit}`,
+        offset + size,
+      );
     }
     limit = offset;
   }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -51,4 +51,13 @@ test('a file that is not there, or no file', async () => {
     `${missing}: expected a readable file, got "ENOENT"`,
   );
   await expect(readCheckpoint(tmpdir())).rejects.toThrow('expected a file');
+});
+
+test('a file too large to read', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'menet-checkpoint-'));
+  const file = path.join(folder, 'sparse');
+  await writeFile(file, '');
+  await truncate(file, 2 ** 31);
+  await expect(readCheckpoint(file)).rejects.toThrow('at most 2147483647 bytes, got 2147483648');
+  await rm(folder, { recursive: true });
 });

@@ -99,12 +99,16 @@ describe('legacy format', () => {
     expect(values(file)).toEqual({ shape: [2], data: [4, 5] });
   });
 
-  test('reads views of storages', () => {
-    const view = tuple(str('v'), int(2), int(3));
-    const id = tuple(str('storage'), 'ctorch\nFloatStorage\n', str('0'), str('cpu'), int(6), view);
-    const root = (size: number) => dict([str('w'), tensor([id, 'Q'], 1, [size], [1])]);
+  test('reads views of storages, and refuses those beyond them', () => {
+    const root = (size: number, offset = 2) => {
+      const view = tuple(str('v'), int(offset), int(3));
+      const type = 'ctorch\nFloatStorage\n';
+      const id = tuple(str('storage'), type, str('0'), str('cpu'), int(6), view);
+      return dict([str('w'), tensor([id, 'Q'], 1, [size], [1])]);
+    };
     expect(values(legacyFile(root(2), [six])).data).toEqual([3, 4]);
     expect(() => read(legacyFile(root(3), [six]))).toThrow("within the storage's 3");
+    expect(() => read(legacyFile(root(1, 4), [six]))).toThrow('a view within 6 elements');
   });
 
   test('reads a parameter as its tensor', () => {

@@ -157,6 +157,11 @@ test.each<[string, Uint8Array, string]>([
   ['metadata that is no object', image('{"__metadata__": []}'), '__metadata__: expected an object'],
   ['metadata that is no string', image('{"__metadata__": {"a": 1}}'), 'a: expected a string'],
   [
+    'metadata beyond four million characters',
+    image(`{"__metadata__": {"a": "${'x'.repeat(2 ** 21)}", "b": "${'x'.repeat(2 ** 21 + 1)}"}}`),
+    'at most 4194304 characters',
+  ],
+  [
     'prototypes in metadata',
     image('{"__metadata__": {"a": "{\\"__proto__\\": 1}"}}'),
     'keys other than __proto__',

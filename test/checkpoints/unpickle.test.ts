@@ -179,14 +179,17 @@ test('refuses storages where none belong', () => {
   expect(() => unpickle(new ByteCursor(pickle(one), 'x.pth'))).toThrow('no storage in this part');
 });
 
-test('a million marks or nested lists neither recurse nor take long', () => {
-  const marks = bytes(new Uint8Array(1e6).fill(0x28));
+test('half a million marks or nested lists neither recurse nor take long', () => {
+  const marks = bytes(new Uint8Array(5e5).fill(0x28));
   expect(() => read(marks)).toThrow('a value on the stack');
-  const nested = read(
-    bytes(new Uint8Array(1e6).fill(0x5d)),
-    bytes(new Uint8Array(1e6 - 1).fill(0x61)),
-  );
-  expect(nested).toHaveLength(1);
+  const nested = [new Uint8Array(5e5).fill(0x5d), new Uint8Array(5e5 - 1).fill(0x61)];
+  expect(read(bytes(...nested))).toHaveLength(1);
+});
+
+test('refuses a file of nothing but empty dicts before the memory is full', () => {
+  const before = process.memoryUsage().heapUsed;
+  expect(() => read(new Uint8Array(1e8).fill(0x7d))).toThrow('at most 1048576 opcodes');
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(5e8);
 });
 
 test('refuses to copy a shared list over and over', () => {

@@ -76,6 +76,11 @@ test.each([false, true])('refuses every cut of an archive (zip64: %s)', (zip64) 
   }
 });
 
+test('a name cannot break the line or the terminal', () => {
+  const file = zipFile([{ name: 'a\n\x1b[31m', data: bytes(), crc: 1 }]);
+  expect(() => readAll(file)).toThrow('x.zip: entry a\\u{a}\\u{1b}[31m: expected CRC-32');
+});
+
 test('names an entry that is not there', () => {
   expect(() => new ZipArchive(zipFile([hello]), 'x.zip').read('nope')).toThrow('an entry nope');
 });
