@@ -70,12 +70,27 @@ test('sorts a training checkpoint into weights, momentum and metadata', () => {
   });
 });
 
+test('slots have short names, and the shape of their parameter', () => {
+  const entries = dict(
+    [str('exp_avg'), view(0, 2)],
+    [str('step'), view(0, 1)],
+    [str('x'.repeat(65)), view(0, 2)],
+  );
+  const { tensors, metadata } = read(training(dict([int(0), entries]), list(group([0, 1, 2]))));
+  const slots = [...tensors.keys()].filter((name) => name.startsWith('optimizer.'));
+  expect(slots).toEqual(['optimizer.exp_avg.conv.weight']);
+  expect((metadata.optimizer as { state: unknown }).state).toEqual({
+    'conv.weight': { step: 'tensor float32 [1]', ['x'.repeat(65)]: 'tensor float32 [2]' },
+  });
+});
+
 test('reads a plain state_dict, and keeps names that only partly say module', () => {
   const { tensors, metadata } = read(dict([str('module.a'), view(0, 1)], [str('b'), view(1, 1)]));
   expect([...tensors.keys()]).toEqual(['module.a', 'b']);
   expect(metadata).toEqual({});
 });
 
+const many = Array.from({ length: 17 }, (_, i): [Part, Part] => [int(i), 'N']);
 const groups = list(group([0, 1, 2]));
 test.each<[string, Part, string]>([
   [
@@ -91,6 +106,12 @@ test.each<[string, Part, string]>([
   ],
   ['a parameter twice', training('}', list(group([0, 1, 1]))), 'each parameter once'],
   ['groups without parameters', training('}', list('}')), 'dicts with params'],
+  ['groups with empty parameters', training('}', list(group([]))), 'dicts with params'],
+  [
+    'state of many entries',
+    training(dict([int(0), dict(...many)]), groups),
+    'a dict of its own, of at most 16',
+  ],
   ['state of no parameter', training(dict([int(9), momentum('N')]), groups), 'ids of params'],
   [
     'shared state',
