@@ -79,7 +79,7 @@ function collect(args: readonly string[], flags: Flags) {
       else positionals.push(token.value);
       open = undefined;
     } else if (token.kind === 'option') {
-      const flag = flags[token.name];
+      const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
       if (!flag) unknownFlag(token.rawName, flags);
       given.set(token.name, textOf(token.name, flag, token.value));
       open = flag.optional && token.value === undefined ? token : undefined;

@@ -85,7 +85,7 @@ export function evaluationLoader(folder: ImageFolder, data: DataConfig): ImageLo
 /** Says which images were broken and why. */
 export function noteSkipped(progress: Progress, ...loaders: ImageLoader[]): void {
   for (const { skipped } of loaders)
-    for (const [file, reason] of skipped) progress.note(`skipped ${file}: ${reason}`);
+    for (const reason of skipped.values()) progress.note(`skipped ${reason}`);
 }
 
 function requireClassCount({ num_classes }: ModelConfig, { root, classes }: ImageFolder): void {
