@@ -46,3 +46,5 @@ export {
 export { type EpochRecord } from './train/training_state.js';
 export { normalizeImages } from './ops/normalize_images.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';
+export { drawModel } from './inspect/graph.js';
+export { formatInspection, type Inspection, inspectModel } from './inspect/inspect.js';

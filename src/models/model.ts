@@ -35,12 +35,12 @@ export interface Model {
 
 /**
  * Builds a network with the published initialisation.
- * @param config checked fields of a model configuration; `num_classes` may be left out
+ * @param config fields of a model configuration; `num_classes` may be left out
  * @param options seed of the initial weights, default 0
  * @throws InputError naming the field, what was expected and what was found
  */
 export function createModel(
-  config: Omit<ModelConfig, 'num_classes'> & { num_classes?: number },
+  config: { name: string; [field: string]: unknown },
   { seed = 0 }: { seed?: number } = {},
 ): Model {
   const checked = checkConfig('model configuration', modelSchema(), config);

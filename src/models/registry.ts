@@ -14,6 +14,7 @@ export interface ModelConfig {
   name: string;
   init_mode: 'fan_in' | 'fan_out';
   num_classes: number;
+  [familyField: string]: unknown;
 }
 
 /** A network as the blocks that images pass through. */

@@ -179,7 +179,7 @@ describe('a model configuration', () => {
   });
 
   test('is checked by createModel too', () => {
-    expect(() => createModel({ ...tinyConfig, init_mode: 'fan' as 'fan_in' })).toThrow(
+    expect(() => createModel({ ...tinyConfig, init_mode: 'fan' })).toThrow(
       new InputError(
         'model configuration: field init_mode: expected one of "fan_in", "fan_out", got "fan"',
       ),

@@ -6,6 +6,6 @@ export const tinyConfig = {
   init_c: 12,
   side_channels: [4, 4, 4],
   groups: 3,
-  init_mode: 'fan_out' as const,
+  init_mode: 'fan_out',
   num_classes: 10,
 };
