@@ -26,6 +26,10 @@ const commands: Record<string, Entry> = {
     summary: 'make a data set, train, evaluate and predict on it, in about two minutes',
     load: async () => (await import('./demo.js')).demo,
   },
+  bench: {
+    summary: 'time the fused operations against stock ones on this machine',
+    load: async () => (await import('./bench.js')).bench,
+  },
 };
 
 function overview(): string {

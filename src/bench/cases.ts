@@ -1,0 +1,154 @@
+/**
+ * What is timed: the fused operations at the shapes they have in the published MENets at
+ * 224 x 224, and whole networks. Pure data, so that each driver's process can make its own
+ * tensors of it.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export type Mode = 'forward' | 'gradient';
+
+/** A unit operation at one stage of a network. */
+export interface UnitCase {
+  kind: 'unit';
+  op: 'groupConvShuffleDepthwise' | 'mergeEvolve' | 'meUnit' | 'shuffleUnit';
+  id: string;
+  batch: number;
+  /** height and width of the unit's input */
+  size: number;
+  inputChannels: number;
+  /** channels of the unit's output */
+  channels: number;
+  side: number;
+  groups: number;
+  /** groups of the first convolution: 1 in a network's first unit */
+  compressGroups: number;
+  strides: 1 | 2;
+}
+
+export interface StemCase {
+  kind: 'stem';
+  op: 'stem';
+  id: string;
+  batch: number;
+  size: number;
+  channels: number;
+}
+
+export interface LossCase {
+  kind: 'loss';
+  op: 'softmaxCrossEntropy';
+  id: string;
+  batch: number;
+  classes: number;
+}
+
+/** Inference, and a whole training step with its update. */
+export interface NetworkCase {
+  kind: 'network';
+  op: 'network';
+  id: string;
+  batch: number;
+  size: number;
+  model: string;
+}
+
+export type BenchCase = UnitCase | StemCase | LossCase | NetworkCase;
+
+/** Fields of a published model configuration that shapes follow from. */
+interface Network {
+  init_c: number;
+  block_channels: [number, number, number];
+  side_channels: [number, number, number];
+  groups: number;
+}
+
+const configurations = new URL('../../config/imagenet/model-config/menet/', import.meta.url);
+const small = '108-MENet-8x1-group-3';
+const middle = '228-MENet-12x1-group-3';
+const large = '456-MENet-24x1-group-3';
+
+function readNetwork(name: string): Network {
+  return JSON.parse(readFileSync(modelFile(name), 'utf8')) as Network;
+}
+
+/** The published configuration of a network. */
+export function modelFile(name: string): string {
+  return fileURLToPath(new URL(`${name}.json`, configurations));
+}
+
+const unitOps = ['groupConvShuffleDepthwise', 'mergeEvolve', 'meUnit', 'shuffleUnit'] as const;
+
+/** Every operation the benchmark knows, in the order of its rows. */
+export const benchOps: readonly string[] = [...unitOps, 'stem', 'softmaxCrossEntropy', 'network'];
+
+/** The cases of the full benchmark (batch 32; downsampling units of 228-MENet only), or of the quick one: one small case per operation. */
+export function benchCases(quick = false): BenchCase[] {
+  return quick ? quickCases() : fullCases();
+}
+
+function fullCases(): BenchCase[] {
+  const batch = 32;
+  const units = unitOps.flatMap((op) =>
+    [small, middle, large].flatMap((name) =>
+      [0, 1, 2].flatMap((stage) => [
+        unitCase(op, name, stage, 1, batch),
+        ...(name === middle ? [unitCase(op, name, stage, 2, batch)] : []),
+      ]),
+    ),
+  );
+  const stems = [small, middle, large].map((name) => stemCase(name, batch, 224));
+  return [...units, ...stems, lossCase(batch), networkCase(middle, batch, 224)];
+}
+
+function quickCases(): BenchCase[] {
+  const batch = 4;
+  const units = unitOps.map((op) => unitCase(op, small, 1, 1, batch));
+  return [...units, stemCase(small, batch, 64), lossCase(batch), networkCase(small, batch, 64)];
+}
+
+/** The unit of a stage (28x28, 14x14, 7x7) that keeps its size, or with strides 2 that opens it. */
+function unitCase(
+  op: UnitCase['op'],
+  name: string,
+  stage: number,
+  strides: 1 | 2,
+  batch: number,
+): UnitCase {
+  const { init_c, block_channels, side_channels, groups } = readNetwork(name);
+  const channels = block_channels[stage]!;
+  const opening = strides === 2;
+  const size = (28 >> stage) * strides;
+  return {
+    kind: 'unit',
+    op,
+    id: `${shortName(name)} ${size}x${size}${opening ? ' /2' : ''}`,
+    batch,
+    size,
+    inputChannels: opening ? (block_channels[stage - 1] ?? init_c) : channels,
+    channels,
+    side: side_channels[stage]!,
+    groups,
+    compressGroups: opening && stage === 0 ? 1 : groups,
+    strides,
+  };
+}
+
+function stemCase(name: string, batch: number, size: number): StemCase {
+  const id = `${shortName(name)} ${size}x${size}`;
+  return { kind: 'stem', op: 'stem', id, batch, size, channels: readNetwork(name).init_c };
+}
+
+function lossCase(batch: number): LossCase {
+  return { kind: 'loss', op: 'softmaxCrossEntropy', id: '1000 classes', batch, classes: 1000 };
+}
+
+function networkCase(name: string, batch: number, size: number): NetworkCase {
+  const id = `${shortName(name)} ${size}x${size}`;
+  return { kind: 'network', op: 'network', id, batch, size, model: name };
+}
+
+/** `228` of `228-MENet-12x1-group-3`. */
+function shortName(name: string): string {
+  return name.slice(0, name.indexOf('-'));
+}

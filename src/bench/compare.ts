@@ -1,0 +1,22 @@
+/**
+ * Largest relative difference between two lists of outputs: per output the norm of the difference
+ * over the norm of the expected values. Outputs a thousand times smaller than the largest count
+ * relative to that.
+ */
+export function difference(actual: Float32Array[], expected: Float32Array[]): number {
+  if (actual.length !== expected.length) return Infinity;
+  const floor = 1e-3 * Math.max(...expected.map(norm), Number.MIN_VALUE);
+  const differences = expected.map((values, i) => {
+    const other = actual[i]!;
+    if (other.length !== values.length) return Infinity;
+    const error = norm(values.map((value, j) => value - other[j]!)) / Math.max(norm(values), floor);
+    return Number.isNaN(error) ? Infinity : error;
+  });
+  return Math.max(...differences);
+}
+
+function norm(values: Float32Array): number {
+  return Math.sqrt(
+    values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length),
+  );
+}

@@ -1,0 +1,25 @@
+import type { BenchCase, Mode } from './cases.js';
+
+/** Ways to run a case. Each is compared with the first, and its outputs with the last one's. */
+export const driverNames = ['menet', 'stock menet', 'stock wasm', 'stock cpu'] as const;
+
+export type DriverName = (typeof driverNames)[number];
+
+/** What a driver's process is asked. */
+export type Request =
+  | { type: 'prepare'; case: BenchCase; mode: Mode }
+  /** Run what was prepared once. */
+  | { type: 'time' };
+
+/** What it answers: `started` unasked, one of the others to each request. */
+export type Reply =
+  | { type: 'started'; description: string }
+  /** The driver or what it was asked for is not to be had here. */
+  | { type: 'unavailable'; reason: string }
+  /** The first run: its outputs, thinned out, and its time. */
+  | { type: 'prepared'; outputs: Float32Array[]; milliseconds: number }
+  | { type: 'timed'; milliseconds: number }
+  | { type: 'failed'; message: string };
+
+/** A driver that this machine does not have, or a case that a driver has no kernels for. */
+export class Unavailable extends Error {}

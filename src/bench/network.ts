@@ -1,0 +1,38 @@
+import * as tf from '@tensorflow/tfjs';
+import { createModel, readModelConfig } from '../models/model.js';
+import { Sgd } from '../train/optimizer.js';
+import { trainingStep } from '../train/step.js';
+import { modelFile, type Mode, type NetworkCase } from './cases.js';
+import { Unavailable } from './messages.js';
+import { Random } from './random.js';
+import type { Subject } from './subject.js';
+
+/**
+ * Inference of a whole network (its logits), or a training step with its update (its loss and
+ * logits). On other backends than `menet` the model's fused operations run as stock ones.
+ */
+export function prepareNetwork(
+  { model: name, batch, size }: NetworkCase,
+  mode: Mode,
+  fused: boolean,
+): Subject {
+  if (!fused && tf.getBackend() === 'menet')
+    throw new Unavailable('on this backend a network runs fused operations');
+
+  const model = createModel(readModelConfig(modelFile(name)), { seed: 1 });
+  const random = new Random(2);
+  const images = random.tensor<tf.Rank.R4>([batch, size, size, 3]);
+  if (mode === 'forward') return () => [tf.tidy(() => model.apply(images))];
+
+  const classes = Array.from({ length: batch }, (_, i) => (i * 37) % model.numClasses);
+  const labels = tf.tensor1d(classes, 'int32');
+  const sgd = { momentum: 0.9, weight_decay: 4e-5, nesterov: true };
+  const optimizer = new Sgd(
+    { name: 'SGD', learning_rate: 0.01, epochs: 1, ...sgd },
+    model.variables,
+  );
+  return () => {
+    const { loss, logits } = trainingStep(model, optimizer, images, labels, 0.01);
+    return [loss, logits];
+  };
+}

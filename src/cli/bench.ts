@@ -1,0 +1,22 @@
+import { runBench } from '../bench/bench.js';
+import { benchOps } from '../bench/cases.js';
+import { defineCommand } from './command.js';
+
+/** `menet bench` */
+export const bench = defineCommand({
+  usage: '[--ops A,B] [--threads N] [--quick] [--json]',
+  description:
+    'Times the fused operations, forward and with gradient, and a network, against stock\n' +
+    'operations on the backends menet, wasm (if @tensorflow/tfjs-backend-wasm is installed) and cpu.',
+  example: 'menet bench --ops meUnit,network --threads 2',
+  flags: {
+    ops: { help: `operations to time, of ${benchOps.join(', ')}`, value: 'A,B', default: 'all' },
+    threads: { help: 'threads of the backend menet; default all', value: 'N', least: 1 },
+    quick: { help: 'one small case per operation, few runs' },
+    json: { help: 'print one JSON document' },
+  },
+  async run({ values: { ops, threads, quick, json } }) {
+    await runBench({ ops: ops === 'all' ? undefined : ops.split(','), threads, quick, json });
+    return 0;
+  },
+});
