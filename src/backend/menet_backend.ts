@@ -189,14 +189,21 @@ export class MenetBackend extends tf.KernelBackend {
 
   #nativeTensor(input: OpInput, temporary: number[]): NativeTensor | null {
     if (input === null) return null;
-    if ('bytes' in input) {
+    if (!('dataId' in input)) {
       const id = this.#buffers.allocate(input.bytes.byteLength);
       temporary.push(id);
       this.native.write(id, input.bytes);
       return { id, shape: input.shape, dtype: 'uint8' };
     }
     const data = this.data.get(input.dataId);
-    return { id: data.buffer, shape: input.shape, dtype: input.dtype as NativeTensor['dtype'] };
+    const dtype = input.dtype as NativeTensor['dtype'];
+    if (data.dtype === dtype) return { id: data.buffer, shape: input.shape, dtype };
+    // tfjs-backend-cpu casts int32 and bool upwards by relabelling the same data.
+    const source = { id: data.buffer, shape: input.shape, dtype: data.dtype as typeof dtype };
+    const [cast] = this.native.run('Cast', [source], { dtype }) as [NativeTensor];
+    this.#buffers.adopt(cast.id);
+    temporary.push(cast.id);
+    return cast;
   }
 
   #wrap(output: NativeTensor): tf.TensorInfo {
