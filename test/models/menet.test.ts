@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
 import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-wasm';
+import { beforeAll, expect, test } from 'vitest';
 import { describeWithReference } from '../reference_data.js';
 import {
   expectedNetwork,
@@ -9,6 +10,10 @@ import {
 } from './expected_networks.js';
 
 describeWithReference('published MENets', () => {
+  beforeAll(async () => {
+    await tf.setBackend('cpu');
+  });
+
   test.each(menets)('%s has the published entries, parameters and operations', (name) => {
     const expected = expectedNetwork(name);
     const model = publishedModel(name);
@@ -25,3 +30,4 @@ describeWithReference('published MENets', () => {
 
 // The larger networks take tfjs' cpu backend half a minute.
 testExpectedLogits('cpu', process.env.MENET_TEST_ALL ? menets : menets.slice(0, 1));
+testExpectedLogits('wasm', menets);
