@@ -22,6 +22,10 @@ const commands: Record<string, Entry> = {
     summary: 'classify images',
     load: async () => (await import('./predict.js')).predict,
   },
+  inspect: {
+    summary: 'layers, parameters and operations of a network, and its picture',
+    load: async () => (await import('./inspect.js')).inspect,
+  },
   demo: {
     summary: 'make a data set, train, evaluate and predict on it, in about two minutes',
     load: async () => (await import('./demo.js')).demo,

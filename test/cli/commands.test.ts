@@ -99,6 +99,35 @@ describe('a tiny run', () => {
   );
 });
 
+describe('inspect', () => {
+  const network = path.resolve(
+    import.meta.dirname,
+    '../../config/imagenet/model-config/menet/108-MENet-8x1-group-3.json',
+  );
+
+  it('prints JSON and draws the network', async () => {
+    const picture = path.join(tiny.folder, 'network.svg');
+    const args = ['inspect', '--model', network, '--json', '--graph', picture];
+    const { code, stdout, stderr } = await runMenet(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const found = JSON.parse(stdout) as { layers: { params: number; macs: number }[] };
+    expect(found).toMatchObject({
+      name: '108-MENet-8x1-group-3',
+      params: 654516,
+      macs: 38287440,
+      input: [224, 224, 3],
+    });
+    expect(Object.keys(found.layers[0]!)).toEqual(['name', 'type', 'output', 'params', 'macs']);
+    expect(found.layers.reduce((sum, { params }) => sum + params, 0)).toBe(654516);
+    expect(readFileSync(picture, 'utf8')).toMatch(/^<\?xml[^]*<svg [^]*<\/svg>\s*$/);
+  });
+
+  it('prints a table', async () => {
+    const { stdout } = await runMenet(['inspect', '--model', network]);
+    expect(stdout).toMatch(/^108-MENet-8x1-group-3 +654,516 +38,287,440$/m);
+  });
+});
+
 describe('broken images', () => {
   it('are named and left out', async () => {
     const broken = path.join(tiny.folder, 'images/train/star/star_1.jpg');

