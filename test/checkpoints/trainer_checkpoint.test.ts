@@ -90,6 +90,16 @@ test('reads a plain state_dict, and keeps names that only partly say module', ()
   expect(metadata).toEqual({});
 });
 
+const clash = dict(
+  [str('state_dict'), dict([str('w'), view(0, 2)], [str('optimizer.momentum.w'), view(0, 2)])],
+  [
+    str('optimizer'),
+    dict(
+      [str('state'), dict([int(0), momentum(view(2, 2))])],
+      [str('param_groups'), list(group([0, 1]))],
+    ),
+  ],
+);
 const many = Array.from({ length: 17 }, (_, i): [Part, Part] => [int(i), 'N']);
 const groups = list(group([0, 1, 2]));
 test.each<[string, Part, string]>([
@@ -106,6 +116,7 @@ test.each<[string, Part, string]>([
   ],
   ['a parameter twice', training('}', list(group([0, 1, 1]))), 'each parameter once'],
   ['groups without parameters', training('}', list('}')), 'dicts with params'],
+  ['a weight named like its momentum', clash, 'optimizer.momentum.w: expected names that differ'],
   ['groups with empty parameters', training('}', list(group([]))), 'dicts with params'],
   [
     'state of many entries',
