@@ -89,7 +89,7 @@ function lastCheckpoint(folder: string): string {
   return file;
 }
 
-function describe({ interrupted, best_top1, epochs, last, best }: TrainingSummary): string {
+function describe({ interrupted, best_top1, last, best }: TrainingSummary): string {
   if (interrupted) return `interrupted; --resume goes on from ${last}`;
-  return `${epochs.length} epochs  best top-1 ${best_top1.toFixed(2)} %  ${best}`;
+  return `best top-1 ${best_top1.toFixed(2)} %  ${best}`;
 }

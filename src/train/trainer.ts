@@ -116,9 +116,9 @@ export class Trainer {
   }
 
   private async finishEpoch(record: EpochRecord): Promise<void> {
-    const { history, best_prec1 } = this.state;
+    const { history, last_epoch, best_prec1 } = this.state;
     const top1 = record.valid.top1;
-    const isBest = history.length === 0 || top1 > best_prec1;
+    const isBest = last_epoch < 0 || top1 > best_prec1;
     this.state = {
       ...this.state,
       last_epoch: record.epoch,
