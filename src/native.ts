@@ -60,7 +60,8 @@ let failure: string | undefined;
 function load(): void {
   try {
     const file =
-      process.env.MENET_BINARY ?? (require('node-gyp-build') as { path(dir: string): string }).path(root);
+      process.env.MENET_BINARY ??
+      (require('node-gyp-build') as { path(dir: string): string }).path(root);
     loaded = require(file) as Native;
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];

@@ -17,9 +17,9 @@ class SystemMemory {
 };
 
 struct AllocatorStatistics {
-  size_t bytes_in_use = 0;         // rounded up to whole blocks
-  size_t peak_bytes_in_use = 0;    // since the start or reset_peak()
-  size_t bytes_reserved = 0;       // held from the system, in use or cached
+  size_t bytes_in_use = 0;       // rounded up to whole blocks
+  size_t peak_bytes_in_use = 0;  // since the start or reset_peak()
+  size_t bytes_reserved = 0;     // held from the system, in use or cached
   size_t peak_bytes_reserved = 0;
   uint64_t allocations = 0;         // ever
   uint64_t system_allocations = 0;  // ever

@@ -40,7 +40,7 @@ struct Op {
   using Run = void (*)(Call&);
 
   const char* name;
-  Infer infer;         // checks inputs and attributes, throws, returns the outputs' types
+  Infer infer;  // checks inputs and attributes, throws, returns the outputs' types
   Run cpu = nullptr;
   Run cuda = nullptr;
 };
@@ -73,7 +73,8 @@ class Call {
   void expect_rank(size_t input, const char* argument, int rank) const;
   void expect_dtype(size_t input, const char* argument, DType dtype) const;
   void expect_shape(size_t input, const char* argument, const Shape& shape) const;
-  void expect_float(size_t input, const char* argument) const;  // float32; float64 in the test build
+  void expect_float(size_t input,
+                    const char* argument) const;  // float32; float64 in the test build
   template <typename... Parts>
   void expect(bool condition, const Parts&... what) const {
     if (!condition) throw_error(name(), ": ", what...);
@@ -85,6 +86,25 @@ class Call {
   const Op& op_;
   Device& device_;
   std::vector<void*> scratch_;
+};
+
+// Device memory for a part of a call, not initialised.
+template <typename T>
+class Scratch {
+ public:
+  Scratch(Device& device, int64_t count)
+      : device_(device),
+        data_(
+            static_cast<T*>(device.allocator().allocate(static_cast<size_t>(count) * sizeof(T)))) {}
+  ~Scratch() { device_.allocator().free(data_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  T* data() const { return data_; }
+
+ private:
+  Device& device_;
+  T* data_;
 };
 
 // static const RegisterOp relu({"Relu", infer, cpu});

@@ -13,8 +13,8 @@ struct TypeInfo {
 };
 
 constexpr TypeInfo kTypes[] = {
-    {DType::kNone, "none", 0},   {DType::kFloat32, "float32", 4}, {DType::kInt32, "int32", 4},
-    {DType::kBool, "bool", 1},   {DType::kUint8, "uint8", 1},
+    {DType::kNone, "none", 0},       {DType::kFloat32, "float32", 4}, {DType::kInt32, "int32", 4},
+    {DType::kBool, "bool", 1},       {DType::kUint8, "uint8", 1},
 #ifdef MENET_FLOAT64
     {DType::kFloat64, "float64", 8},
 #endif

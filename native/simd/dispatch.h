@@ -21,9 +21,9 @@
   __VA_ARGS__                   \
   }
 // MENET_SIMD(relu<float>)(x, y, n) calls the variant for this processor.
-#define MENET_SIMD(...)                                                         \
-  (::menet::isa() == ::menet::Isa::kAvx512 ? &::menet::avx512::__VA_ARGS__      \
-   : ::menet::isa() == ::menet::Isa::kAvx2 ? &::menet::avx2::__VA_ARGS__        \
+#define MENET_SIMD(...)                                                    \
+  (::menet::isa() == ::menet::Isa::kAvx512 ? &::menet::avx512::__VA_ARGS__ \
+   : ::menet::isa() == ::menet::Isa::kAvx2 ? &::menet::avx2::__VA_ARGS__   \
                                            : &::menet::generic::__VA_ARGS__)
 #else
 #define MENET_SIMD_DECLARE(...) \

@@ -19,7 +19,9 @@ struct MatrixView {
 constexpr int64_t kMaxLanes = 16;
 
 // Scratch elements that matmul needs for a product of this depth.
-inline int64_t matmul_scratch(int64_t depth) { return (depth + kMaxLanes) * 4 * kMaxLanes + 256 * 4 * kMaxLanes; }
+inline int64_t matmul_scratch(int64_t depth) {
+  return (depth + kMaxLanes) * 4 * kMaxLanes + 256 * 4 * kMaxLanes;
+}
 
 // C[m, n] = sum over k of A[m, k] B[k, n], C being row-major with rows of ldc elements.
 // Adds to C where `accumulate`. Computes rows x columns; scratch is the caller's.

@@ -47,7 +47,7 @@ void matmul(int64_t rows, int64_t columns, int64_t depth, MatrixView<T> a, Matri
   }
 }
 
-#define INSTANTIATE(T)                                                                       \
+#define INSTANTIATE(T)                                                                          \
   template void matmul<T>(int64_t, int64_t, int64_t, MatrixView<T>, MatrixView<T>, T*, int64_t, \
                           bool, T*);
 MENET_FOR_FLOATS(INSTANTIATE)

@@ -1,0 +1,47 @@
+// Dense 3×3 convolution with padding 1 over few channels: the merge-evolve branch's
+// and the stem's. A row of three taps is contiguous, so each is three products.
+#pragma once
+
+#include "kernels/operands.h"
+#include "simd/dispatch.h"
+
+namespace menet {
+
+template <typename T>
+struct Conv3x3Forward {
+  Source<T> in;
+  Map map;
+  int64_t out_channels;
+  const T* weights;  // [3][3 * in][pad(out)]
+  T* out;
+};
+
+inline int64_t conv3x3_forward_scratch(const Map& map, int64_t in, int64_t out) {
+  return pad(3 * (map.width + 2) * in) + kPad + map.out_width * pad(out);
+}
+
+template <typename T>
+struct Conv3x3Backward {
+  Source<T> in;
+  const T* in_mean;  // null: in is raw
+  Map map;
+  Gradient<T> out;
+  const T* weights;  // [3][out][pad(3 * in)]
+  T* d_in;           // null: not wanted
+};
+
+inline int64_t conv3x3_backward_scratch(const Map& map, int64_t in, int64_t out) {
+  return 2 * (pad((map.height + 2) * (map.width + 2) * in) + kPad) +
+         map.out_width * (pad(out) + pad(3 * in)) + 2 * pad(in);
+}
+
+// Forward: output rows [begin, end) of N·out_height; sums may be null. Backward: images
+// [begin, end); d_weights [3][3 * in][pad(out)] is the thread's accumulator.
+MENET_SIMD_DECLARE(template <typename T>
+                   void conv3x3_forward(const Conv3x3Forward<T>& args, int64_t begin, int64_t end,
+                                        Sums<T>* sums, T* scratch);
+                   template <typename T>
+                   void conv3x3_backward(const Conv3x3Backward<T>& args, int64_t begin, int64_t end,
+                                         T* d_weights, Sums<T>* sums, T* scratch);)
+
+}  // namespace menet

@@ -1,0 +1,196 @@
+#include "kernels/join.h"
+
+#include "kernels/tiles.h"
+
+namespace menet {
+namespace MENET_ISA {
+
+template <typename T>
+void join(const Join<T>& args, int64_t begin, int64_t end) {
+  for (int64_t p = begin; p < end; ++p) {
+    const int64_t row = p * args.y_stride;
+    for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
+      Vector<T> y = read(args.in, p, c, width);
+      if (args.residual != nullptr) y += load(args.residual + row + c, width);
+      store(args.y + row + c, relu<T>(y), width);
+    });
+  }
+}
+
+namespace {
+
+// The taps of output row or column o that lie inside: input o·2 - 1 + k, k in [first, last).
+struct Window {
+  int64_t first;
+  int64_t last;
+};
+
+Window window(int64_t o, int64_t size) { return {o == 0 ? 1 : 0, o * 2 + 1 < size ? 3 : 2}; }
+
+}  // namespace
+
+template <typename T>
+void average_pool(const AveragePool<T>& args, int64_t begin, int64_t end) {
+  const Map& map = args.map;
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t image = row / map.out_height;
+    const int64_t oy = row % map.out_height;
+    const Window wy = window(oy, map.height);
+    for (int64_t ox = 0; ox < map.out_width; ++ox) {
+      const Window wx = window(ox, map.width);
+      for_vectors<T>(args.channels, [&](int64_t c, auto width) {
+        Vector<T> total = {};
+        for (int64_t ky = wy.first; ky < wy.last; ++ky) {
+          const int64_t y = image * map.height + oy * 2 - 1 + ky;
+          const T* x = args.x + (y * map.width + ox * 2 - 1) * args.channels + c;
+          for (int64_t kx = wx.first; kx < wx.last; ++kx) {
+            total += load(x + kx * args.channels, width);
+          }
+        }
+        T* y = args.y + (row * map.out_width + ox) * args.y_stride + c;
+        store(y, relu<T>(total / T(9)), width);
+      });
+    }
+  }
+}
+
+template <typename T>
+void average_pool_gradient(const AveragePoolGradient<T>& args, int64_t begin, int64_t end) {
+  const Map& map = args.map;
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t image = row / map.height;
+    const int64_t y = row % map.height;
+    for (int64_t x = 0; x < map.width; ++x) {
+      for_vectors<T>(args.channels, [&](int64_t c, auto width) {
+        Vector<T> total = {};
+        // Outputs whose windows hold (y, x): one where the coordinate is even, else two.
+        for (int64_t oy = y / 2; oy <= (y + 1) / 2 && oy < map.out_height; ++oy) {
+          for (int64_t ox = x / 2; ox <= (x + 1) / 2 && ox < map.out_width; ++ox) {
+            const int64_t pixel = (image * map.out_height + oy) * map.out_width + ox;
+            const int64_t offset = pixel * args.y_stride + c;
+            const Vector<T> d = load(args.dy + offset, width);
+            total += load(args.y + offset, width) > 0 ? d : Vector<T>{};
+          }
+        }
+        store(args.d_x + (row * map.width + x) * args.channels + c, total / T(9), width);
+      });
+    }
+  }
+}
+
+template <typename T>
+void max_pool(const MaxPool<T>& args, int64_t begin, int64_t end) {
+  const Map& map = args.map;
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t image = row / map.out_height;
+    const int64_t oy = row % map.out_height;
+    const Window wy = window(oy, map.height);
+    for (int64_t ox = 0; ox < map.out_width; ++ox) {
+      const Window wx = window(ox, map.width);
+      for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
+        Vector<T> best = {};  // relu: nothing is below zero
+        for (int64_t ky = wy.first; ky < wy.last; ++ky) {
+          const int64_t y = image * map.height + oy * 2 - 1 + ky;
+          for (int64_t kx = wx.first; kx < wx.last; ++kx) {
+            best = maximum<T>(best, read(args.in, y * map.width + ox * 2 - 1 + kx, c, width));
+          }
+        }
+        store(args.y + (row * map.out_width + ox) * args.in.channels + c, best, width);
+      });
+    }
+  }
+}
+
+namespace {
+
+// Routes one output pixel's gradient to the first of its window's maxima above zero.
+template <typename T>
+void route_gradient(const MaxPoolGradient<T>& args, int64_t image, int64_t oy, int64_t ox) {
+  const Map& map = args.map;
+  const Window wy = window(oy, map.height);
+  const Window wx = window(ox, map.width);
+  const int64_t channels = args.in.channels;
+  const T* dy = args.dy + ((image * map.out_height + oy) * map.out_width + ox) * channels;
+  const int64_t corner = (image * map.height + oy * 2 - 1) * map.width + ox * 2 - 1;
+  for_vectors<T>(channels, [&](int64_t c, auto width) {
+    Vector<T> best = {};
+    Vector<T> rest = load(dy + c, width);
+    for (int64_t ky = wy.first; ky < wy.last; ++ky) {
+      for (int64_t kx = wx.first; kx < wx.last; ++kx) {
+        best = maximum<T>(best, read(args.in, corner + ky * map.width + kx, c, width));
+      }
+    }
+    rest = best > 0 ? rest : Vector<T>{};
+    for (int64_t ky = wy.first; ky < wy.last; ++ky) {
+      for (int64_t kx = wx.first; kx < wx.last; ++kx) {
+        const int64_t pixel = corner + ky * map.width + kx;
+        T* d = args.d_in + pixel * channels + c;
+        const auto here = read(args.in, pixel, c, width) == best;
+        store(d, load(d, width) + (here ? rest : Vector<T>{}), width);
+        rest = here ? Vector<T>{} : rest;
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void max_pool_gradient(const MaxPoolGradient<T>& args, int64_t begin, int64_t end, Sums<T>& sums,
+                       T* scratch) {
+  const Map& map = args.map;
+  const int64_t channels = args.in.channels;
+  const int64_t image_size = map.height * map.width;
+  const BlockSums<T> image_sums{scratch, scratch + pad(channels)};
+  for (int64_t image = begin; image < end; ++image) {
+    __builtin_memset(args.d_in + image * image_size * channels, 0,
+                     static_cast<size_t>(image_size * channels) * sizeof(T));
+    for (int64_t oy = 0; oy < map.out_height; ++oy) {
+      for (int64_t ox = 0; ox < map.out_width; ++ox) route_gradient(args, image, oy, ox);
+    }
+    image_sums.clear(channels);
+    for (int64_t p = image * image_size; p < (image + 1) * image_size; ++p) {
+      for_vectors<T>(channels, [&](int64_t c, auto width) {
+        image_sums.add(c, load(args.d_in + p * channels + c, width),
+                       load(args.in.z + p * channels + c, width), args.in_mean, width);
+      });
+    }
+    image_sums.flush(channels, sums);
+  }
+}
+
+template <typename T>
+void gradient_sums(const Gradient<T>& gradient, int64_t begin, int64_t end, Sums<T>& sums) {
+  constexpr int64_t kRows = 256;  // added up in T before going to double
+  const int64_t channels = gradient.channels;
+  for (int64_t top = begin; top < end; top += kRows) {
+    const int64_t bottom = end - top < kRows ? end : top + kRows;
+    for_vectors<T>(channels, [&](int64_t c, auto width) {
+      const Vector<T> mean = load(gradient.mean + c, width);
+      Vector<T> first = {};
+      Vector<T> second = {};
+      for (int64_t p = top; p < bottom; ++p) {
+        Vector<T> d = load(gradient.da + p * gradient.da_stride + c, width);
+        if (gradient.mask != nullptr) {
+          d = load(gradient.mask + p * gradient.da_stride + c, width) > 0 ? d : Vector<T>{};
+        }
+        first += d;
+        second += d * (load(gradient.z + p * channels + c, width) - mean);
+      }
+      add_lanes(first, sums.first + c, width);
+      add_lanes(second, sums.second + c, width);
+    });
+  }
+}
+
+#define INSTANTIATE(T)                                                                           \
+  template void join<T>(const Join<T>&, int64_t, int64_t);                                       \
+  template void average_pool<T>(const AveragePool<T>&, int64_t, int64_t);                        \
+  template void average_pool_gradient<T>(const AveragePoolGradient<T>&, int64_t, int64_t);       \
+  template void max_pool<T>(const MaxPool<T>&, int64_t, int64_t);                                \
+  template void max_pool_gradient<T>(const MaxPoolGradient<T>&, int64_t, int64_t, Sums<T>&, T*); \
+  template void gradient_sums<T>(const Gradient<T>&, int64_t, int64_t, Sums<T>&);
+MENET_FOR_FLOATS(INSTANTIATE)
+
+}  // namespace MENET_ISA
+}  // namespace menet

@@ -1,0 +1,66 @@
+// How the passes of a unit read and write each other's tensors. Batch norm is deferred:
+// a convolution stores its raw output z, and whoever reads z normalises on load
+// (docs/kernels.md). Plain structs, for *.simd.cc files too.
+//
+// P: pixels (N·H·W). Rows are dense unless a stride is given. Rows of weights and of
+// scratch tiles are padded to a multiple of kPad.
+#pragma once
+
+#include <cstdint>
+
+namespace menet {
+
+constexpr int64_t kPad = 16;  // lanes of the widest vector of the narrowest type
+
+inline int64_t pad(int64_t n) { return (n + kPad - 1) / kPad * kPad; }
+
+// a = act(z * scale + shift), act being relu or nothing; scale null: a = z.
+// With a gate: a * sigmoid(gate * gate_scale + gate_shift).
+template <typename T>
+struct Source {
+  const T* z;
+  int64_t channels;
+  const T* scale;
+  const T* shift;
+  bool relu;
+  const T* gate;
+  const T* gate_scale;
+  const T* gate_shift;
+};
+
+// The gradient dz of a raw output z behind a batch norm, from da, the gradient of the
+// normalised value: dz = da * scale + (z - mean) * slope + constant. Where `mask` is
+// given, da counts only where mask > 0. scale null: dz = da, there is no batch norm.
+template <typename T>
+struct Gradient {
+  const T* da;
+  int64_t da_stride;
+  const T* mask;  // of stride da_stride
+  const T* z;
+  int64_t channels;
+  const T* scale;
+  const T* slope;
+  const T* mean;
+  const T* constant;
+};
+
+// Per-channel sums of one thread, in double: of (z - shift) and its square for the
+// statistics of z, or of da and da * (z - mean) for the gradients of a batch norm.
+template <typename T>
+struct Sums {
+  T* shift;  // statistics alone: the mean of the thread's first tile
+  double* first;
+  double* second;
+  int64_t count;
+};
+
+// A map of an N-image batch and its strided output: padding 1, window 3.
+struct Map {
+  int64_t height;
+  int64_t width;
+  int64_t stride;
+  int64_t out_height;
+  int64_t out_width;
+};
+
+}  // namespace menet

@@ -1,0 +1,66 @@
+// Grouped 1×1 convolutions of a unit, forward and backward, as passes over tiles of
+// pixels: batch norm, relu, gate and shuffle happen while a tile is read or written.
+#pragma once
+
+#include "kernels/operands.h"
+#include "simd/dispatch.h"
+
+namespace menet {
+
+constexpr int64_t kTileRows = 48;
+
+template <typename T>
+struct PointwiseForward {
+  Source<T> in;
+  int64_t out_channels;
+  int64_t groups;
+  const T* weights;      // [groups][in/groups][pad(out/groups)]
+  const int32_t* order;  // position of output channel c; null: c. Only without `residual`
+  T* out;                // [P][out_stride]
+  int64_t out_stride;
+  // Join of an inference unit: out = relu(z * scale + shift + residual) instead of z.
+  const T* out_scale;
+  const T* out_shift;
+  const T* residual;  // of stride out_stride; null: nothing is added
+};
+
+inline int64_t pointwise_forward_scratch(int64_t in, int64_t out, int64_t groups) {
+  return kTileRows * (pad(in) + pad(out / groups)) + kPad;
+}
+
+template <typename T>
+struct PointwiseBackward {
+  Source<T> in;
+  const T* in_mean;    // for the gradient sums of in's batch norm; null: in is raw
+  const T* gate_mean;  // likewise for the gate
+  Gradient<T> out;     // channels in the weights' order
+  int64_t groups;
+  const T* weights;      // [groups][out/groups][pad(in/groups)]
+  const int32_t* order;  // position of output channel c in out's tensors; null: c
+  T* d_in;               // [P][in]: gradient of the normalised input before relu, or of a raw one
+  T* d_gate;             // [P][in]: gradient of the normalised gate before the sigmoid
+  bool accumulate;       // raw input: add to d_in
+  const T* residual;     // raw input: adds residual where residual_mask > 0, both [P][in]
+  const T* residual_mask;
+};
+
+inline int64_t pointwise_backward_scratch(int64_t in, int64_t out, int64_t groups) {
+  return kTileRows * (pad(in) + groups * pad(out / groups) + pad(in / groups)) + 4 * pad(in) + kPad;
+}
+
+// Elements of a thread's accumulator of the weights' gradient:
+// [groups][in/groups][pad(out/groups)].
+inline int64_t pointwise_gradient_size(int64_t in, int64_t out, int64_t groups) {
+  return in * pad(out / groups);
+}
+
+// Both compute pixels [begin, end). sums may be null: no statistics.
+MENET_SIMD_DECLARE(template <typename T>
+                   void pointwise_forward(const PointwiseForward<T>& args, int64_t begin,
+                                          int64_t end, Sums<T>* sums, T* scratch);
+                   template <typename T>
+                   void pointwise_backward(const PointwiseBackward<T>& args, int64_t begin,
+                                           int64_t end, T* d_weights, Sums<T>* sums,
+                                           Sums<T>* gate_sums, T* scratch);)
+
+}  // namespace menet

@@ -1,0 +1,19 @@
+// A whole merging-and-evolution unit (kernels/unit_call.h).
+#include "kernels/unit_call.h"
+
+namespace menet {
+
+namespace {
+
+constexpr UnitParts kParts{true, true, true};
+
+const RegisterOp forward({"MeUnit", [](const Call& call) { return infer_unit(call, kParts); },
+                          [](Call& call) { run_unit(call, kParts); }});
+
+const RegisterOp gradient({"MeUnitGrad",
+                           [](const Call& call) { return infer_unit_gradient(call, kParts); },
+                           [](Call& call) { run_unit_gradient(call, kParts); }});
+
+}  // namespace
+
+}  // namespace menet

@@ -1,0 +1,199 @@
+// Stem: 3×3 convolution with stride 2, batch norm, relu, 3×3 max pooling with stride 2.
+//
+//   Stem(x, conv [3,3,Cin,C], scale, offset, mean, variance) -> y, and in training form
+//     z (raw convolution) and statistics
+//   StemGrad(dy, x, conv, scale, offset, mean, variance, z, statistics)
+//     -> gradients of conv, scale, offset, and of x where attribute inputGradient is set
+#include "kernels/batch_norm.h"
+#include "kernels/conv3x3.h"
+#include "kernels/join.h"
+#include "kernels/packing.h"
+#include "kernels/unit.h"
+
+namespace menet {
+
+namespace {
+
+struct StemShape {
+  int64_t batch, in, channels;
+  Map conv, pool;
+
+  Shape z() const { return {batch, conv.out_height, conv.out_width, channels}; }
+  Shape y() const { return {batch, pool.out_height, pool.out_width, channels}; }
+  int64_t pixels() const { return batch * conv.out_height * conv.out_width; }
+  // A kernel row's matrix.
+  WeightLayout row() const { return {1, 3 * in, channels}; }
+  WeightLayout weights() const { return {1, 9 * in, channels}; }
+};
+
+Map halved(int64_t height, int64_t width) {
+  return {height, width, 2, (height + 1) / 2, (width + 1) / 2};
+}
+
+// Checks x and the parameters, which begin at input `first`.
+StemShape stem_shape(const Call& call, size_t first) {
+  call.expect(call.inputs.size() >= first + 6, "expected x, conv and a batch norm, got ",
+              call.inputs.size(), " inputs");
+  call.expect_rank(first, "x", 4);
+  call.expect_rank(first + 1, "conv", 4);
+  const Shape& x = call.inputs[first].shape;
+  const int64_t channels = call.inputs[first + 1].dim(3);
+  call.expect(size_of(x) > 0 && channels > 0, "x: expected sizes above 0, got ", to_string(x));
+  call.expect_shape(first + 1, "conv", {3, 3, x[3], channels});
+  for (size_t i = first + 2; i < first + 6; ++i) call.expect_shape(i, "bn", {channels});
+  for (size_t i = first; i < first + 6; ++i)
+    call.expect_dtype(i, "input", call.inputs[first].dtype);
+  const Map conv = halved(x[1], x[2]);
+  return {x[0], x[3], channels, conv, halved(conv.out_height, conv.out_width)};
+}
+
+std::vector<TensorType> infer(const Call& call) {
+  call.expect_inputs(6);
+  call.expect_float(0, "x");
+  const StemShape s = stem_shape(call, 0);
+  const DType dtype = call.inputs[0].dtype;
+  if (!call.attributes.flag("training")) return {{dtype, s.y()}};
+  return {{dtype, s.y()}, {dtype, s.z()}, {dtype, {2 * s.channels}}};
+}
+
+template <typename T>
+void run_pool(const StemShape& s, const Source<T>& in, int64_t batch, T* y, const Runner& runner) {
+  const MaxPool<T> pool{in, s.pool, y};
+  runner.run<T>(batch * s.pool.out_height, 1, 0, [&](int64_t begin, int64_t end, int, T*) {
+    MENET_SIMD(max_pool<T>)(pool, begin, end);
+  });
+}
+
+template <typename T>
+void run_training(Call& call, const StemShape& s, const T* weights) {
+  const Runner runner{call.device()};
+  const BatchNorm<T> bn = batch_norm_at<T>(call, 2, s.channels);
+  T* z = call.outputs[1].as<T>();
+  const Conv3x3Forward<T> conv{raw<T>(call.inputs[0].as<T>(), s.in), s.conv, s.channels, weights,
+                               z};
+  ThreadSums<T> sums(runner.threads(), s.channels);
+  runner.run<T>(s.batch * s.conv.out_height, 1, conv3x3_forward_scratch(s.conv, s.in, s.channels),
+                [&](int64_t begin, int64_t end, int thread, T* tile) {
+                  MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, &sums[thread], tile);
+                });
+  const Normalization<T> n = batch_normalization(bn, sums, s.pixels());
+  run_pool(s, normalized<T>(z, s.channels, n, true), s.batch, call.outputs[0].as<T>(), runner);
+  save(n, call.outputs[2].as<T>());
+}
+
+// `batch` images through a raw convolution in scratch.
+template <typename T>
+void run_images(const StemShape& s, const Normalization<T>& n, const T* weights, const T* x,
+                int64_t batch, T* y, T* z, const Runner& runner) {
+  const Conv3x3Forward<T> conv{raw<T>(x, s.in), s.conv, s.channels, weights, z};
+  runner.run<T>(batch * s.conv.out_height, 1, conv3x3_forward_scratch(s.conv, s.in, s.channels),
+                [&](int64_t begin, int64_t end, int, T* tile) {
+                  MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, nullptr, tile);
+                });
+  run_pool(s, normalized<T>(z, s.channels, n, true), batch, y, runner);
+}
+
+template <typename T>
+void run_inference(Call& call, const StemShape& s, const T* weights) {
+  const Normalization<T> n = running_normalization(batch_norm_at<T>(call, 2, s.channels));
+  const T* x = call.inputs[0].as<T>();
+  T* y = call.outputs[0].as<T>();
+  const int64_t z_size = s.pixels() / s.batch * s.channels;
+  if (s.batch < thread_count()) {
+    const Scratch<T> z(call.device(), z_size * s.batch);
+    return run_images(s, n, weights, x, s.batch, y, z.data(), Runner{call.device()});
+  }
+  const int64_t x_size = s.conv.height * s.conv.width * s.in;
+  const int64_t y_size = s.pool.out_height * s.pool.out_width * s.channels;
+  Runner{call.device()}.run<T>(s.batch, 1, z_size, [&](int64_t begin, int64_t end, int, T* z) {
+    for (int64_t i = begin; i < end; ++i) {
+      run_images(s, n, weights, x + i * x_size, 1, y + i * y_size, z, Runner{call.device(), false});
+    }
+  });
+}
+
+template <typename T>
+void run_typed(Call& call) {
+  const StemShape s = stem_shape(call, 0);
+  const Scratch<T> weights(call.device(), packed_size(s.weights()));
+  pack(s.weights(), call.inputs[1].as<T>(), weights.data());
+  if (call.attributes.flag("training")) {
+    run_training<T>(call, s, weights.data());
+  } else {
+    run_inference<T>(call, s, weights.data());
+  }
+}
+
+void run(Call& call) {
+  with_float_type(call.inputs[0].dtype, [&](auto type) { run_typed<decltype(type)>(call); });
+}
+
+std::vector<TensorType> infer_gradient(const Call& call) {
+  call.expect_inputs(9);
+  call.expect_float(0, "dy");
+  const StemShape s = stem_shape(call, 1);
+  const DType dtype = call.inputs[1].dtype;
+  call.expect_shape(0, "dy", s.y());
+  call.expect_shape(7, "z", s.z());
+  call.expect_shape(8, "statistics", {2 * s.channels});
+  for (size_t i : {0, 7, 8}) call.expect_dtype(i, "saved", dtype);
+  std::vector<TensorType> types{call.inputs[2], call.inputs[3], call.inputs[4]};
+  if (call.attributes.flag("inputGradient")) types.push_back(call.inputs[1]);
+  return types;
+}
+
+template <typename T>
+NormalizationGradient<T> pool_gradient(Call& call, const StemShape& s, const BatchNorm<T>& bn,
+                                       const Normalization<T>& n, T* da) {
+  const Runner runner{call.device()};
+  const MaxPoolGradient<T> pool{normalized<T>(call.inputs[7].as<T>(), s.channels, n, true),
+                                n.mean.data(), s.pool, call.inputs[0].as<T>(), da};
+  ThreadSums<T> sums(runner.threads(), s.channels);
+  runner.run<T>(s.batch, 1, max_pool_gradient_scratch(s.channels),
+                [&](int64_t begin, int64_t end, int thread, T* rows) {
+                  MENET_SIMD(max_pool_gradient<T>)(pool, begin, end, sums[thread], rows);
+                });
+  return batch_norm_gradient(bn, n, sums, s.pixels(), nullptr, call.outputs[1].as<T>(),
+                             call.outputs[2].as<T>());
+}
+
+template <typename T>
+void run_gradient_typed(Call& call) {
+  const StemShape s = stem_shape(call, 1);
+  const Runner runner{call.device()};
+  const BatchNorm<T> bn = batch_norm_at<T>(call, 3, s.channels);
+  const Normalization<T> n = saved_normalization(bn, call.inputs[8].as<const T>());
+  const Scratch<T> da(call.device(), s.pixels() * s.channels);
+  const NormalizationGradient<T> g = pool_gradient(call, s, bn, n, da.data());
+
+  const Scratch<T> weights(call.device(), 3 * transposed_size(s.row()));
+  for (int64_t k = 0; k < 3; ++k) {
+    pack_transposed(s.row(), call.inputs[2].as<T>() + k * 3 * s.in * s.channels,
+                    weights.data() + k * transposed_size(s.row()));
+  }
+  T* d_x = call.outputs.size() > 3 ? call.outputs[3].as<T>() : nullptr;
+  const Gradient<T> dz{da.data(),        s.channels,     nullptr,        call.inputs[7].as<T>(),
+                       s.channels,       g.scale.data(), g.slope.data(), g.mean.data(),
+                       g.constant.data()};
+  const Conv3x3Backward<T> conv{
+      raw<T>(call.inputs[1].as<T>(), s.in), nullptr, s.conv, dz, weights.data(), d_x};
+  const ThreadGradients<T> d_weights(runner, packed_size(s.weights()));
+  runner.run<T>(s.batch, 1, conv3x3_backward_scratch(s.conv, s.in, s.channels),
+                [&](int64_t begin, int64_t end, int thread, T* tile) {
+                  MENET_SIMD(conv3x3_backward<T>)
+                  (conv, begin, end, d_weights.of(thread), nullptr, tile);
+                });
+  unpack(s.weights(), d_weights.total(), call.outputs[0].as<T>());
+}
+
+void run_gradient(Call& call) {
+  with_float_type(call.inputs[0].dtype,
+                  [&](auto type) { run_gradient_typed<decltype(type)>(call); });
+}
+
+const RegisterOp forward({"Stem", infer, run});
+const RegisterOp gradient({"StemGrad", infer_gradient, run_gradient});
+
+}  // namespace
+
+}  // namespace menet
