@@ -161,7 +161,7 @@ void write_gated(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, 
       const Vector<T> e = load(args.in.gate + offset + c, width);
       const Vector<T> a = z * load(args.in.scale + k, width) + load(args.in.shift + k, width);
       const Vector<T> s =
-          sigmoid(e * load(args.in.gate_scale + k, width) + load(args.in.gate_shift + k, width));
+          sigmoid<T>(e * load(args.in.gate_scale + k, width) + load(args.in.gate_shift + k, width));
       const Vector<T> d = load(tile + p * stride + c);
       const Vector<T> d_in = d * s;
       const Vector<T> d_gate = d_in * a * (T(1) - s);

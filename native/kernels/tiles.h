@@ -18,7 +18,7 @@ inline Vector<T> read(const Source<T>& s, int64_t p, int64_t c, Width width) {
 template <typename T, typename Width>
 inline Vector<T> read_gate(const Source<T>& s, int64_t p, int64_t c, Width width) {
   const Vector<T> e = load(s.gate + p * s.channels + c, width);
-  return sigmoid(e * load(s.gate_scale + c, width) + load(s.gate_shift + c, width));
+  return sigmoid<T>(e * load(s.gate_scale + c, width) + load(s.gate_shift + c, width));
 }
 
 template <typename T, typename Width>

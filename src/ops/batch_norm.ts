@@ -19,6 +19,14 @@ export interface BatchNormParams {
   variance: tf.Tensor1D;
 }
 
+/** The tensors in the order of the native ops' inputs. */
+export const batchNormTensors = (params: BatchNormParams): tf.Tensor1D[] => [
+  params.scale,
+  params.offset,
+  params.mean,
+  params.variance,
+];
+
 /** Checks the parameters of a batch normalisation over `channels` channels. */
 export function checkBatchNorm(
   where: string,

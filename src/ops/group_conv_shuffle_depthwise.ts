@@ -3,6 +3,7 @@ import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batc
 import { channelShuffleReference } from './channel_shuffle.js';
 import { checkChoice, checkGroups, checkTensor } from './checks.js';
 import { checkGroupedConv, groupedConvReference } from './grouped_conv.js';
+import { compressParameters, runUnit } from './native_unit.js';
 
 /** Weights of {@link groupConvShuffleDepthwise}; c is the bottleneck's width. */
 export interface GroupConvShuffleDepthwiseParams {
@@ -37,7 +38,13 @@ export function groupConvShuffleDepthwise(
   options: UnitOptions,
 ): tf.Tensor4D {
   checkGroupConvShuffleDepthwise('groupConvShuffleDepthwise', x, params, options);
-  return tf.tidy(() => groupConvShuffleDepthwiseReference(x, params, options));
+  return runUnit({
+    op: 'GroupConvShuffleDepthwise',
+    activations: [x],
+    parameters: compressParameters(params),
+    options,
+    reference: () => groupConvShuffleDepthwiseReference(x, params, options),
+  });
 }
 
 /** Checks the arguments for the op named `op`. */

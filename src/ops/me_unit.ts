@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { checkExpandParams, type ExpandParams, expandJoinReference } from './expand_join.js';
 import {
   checkGroupConvShuffleDepthwise,
@@ -12,6 +12,7 @@ import {
   type MergeEvolveParams,
   mergeEvolveReference,
 } from './merge_evolve.js';
+import { branchParameters, compressParameters, expandParameters, runUnit } from './native_unit.js';
 
 /** Weights of {@link meUnit}. */
 export type MeUnitParams = GroupConvShuffleDepthwiseParams & MergeEvolveParams & ExpandParams;
@@ -32,7 +33,17 @@ export function meUnit(x: tf.Tensor4D, params: MeUnitParams, options: UnitOption
   const width = params.compress.shape[3];
   checkMergeEvolveParams(op, params, width, options.training ?? false);
   checkExpandParams(op, x, width, params, options);
-  return tf.tidy(() => meUnitReference(x, params, options));
+  return runUnit({
+    op: 'MeUnit',
+    activations: [x],
+    parameters: [
+      ...compressParameters(params),
+      ...branchParameters(params),
+      ...expandParameters(params),
+    ],
+    options,
+    reference: () => meUnitReference(x, params, options),
+  });
 }
 
 /** {@link meUnit} from stock ops. */

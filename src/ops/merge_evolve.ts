@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
 import { checkChoice, checkTensor } from './checks.js';
+import { branchParameters, runUnit } from './native_unit.js';
 
 /** Weights of {@link mergeEvolve}; c is the bottleneck's width, `side` the merged one's. */
 export interface MergeEvolveParams {
@@ -46,7 +47,13 @@ export function mergeEvolve(
   const outputSize = [height, width].map((size) => Math.ceil(size / options.strides));
   checkTensor(`${op}: residual`, residual, [batch, ...outputSize, channels]);
   checkMergeEvolveParams(op, params, channels, options.training ?? false);
-  return tf.tidy(() => mergeEvolveReference(h, residual, params, options));
+  return runUnit({
+    op: 'MergeEvolve',
+    activations: [h, residual],
+    parameters: branchParameters(params),
+    options,
+    reference: () => mergeEvolveReference(h, residual, params, options),
+  });
 }
 
 /** Checks the branch's weights for a bottleneck of `channels` channels. */

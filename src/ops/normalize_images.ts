@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { currentMenetBackend } from '../backend/menet_backend.js';
 import { reject } from '../errors.js';
+import { markConstant, runNative } from './native_gradient.js';
 
 /** ImageNet's statistics of red, green and blue, on a scale of 0 to 1. */
 const means = [0.485, 0.456, 0.406] as const;
@@ -22,7 +24,10 @@ export function normalizeImages(
     reject('normalizeImages: shape', '[N, H, W, 3]', `[${shape.join(', ')}]`);
   if (tf.util.sizeFromShape(shape) !== pixels.length)
     reject('normalizeImages: pixels', `${tf.util.sizeFromShape(shape)} bytes`, pixels.length);
-  return normalizeImagesReference(pixels, shape);
+  const backend = currentMenetBackend();
+  if (backend === undefined) return normalizeImagesReference(pixels, shape);
+  const [images] = runNative(backend, 'NormalizeImages', [{ bytes: pixels, shape }]);
+  return markConstant(images as tf.Tensor4D);
 }
 
 /** {@link normalizeImages} on the host. */

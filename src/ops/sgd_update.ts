@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { currentMenetBackend } from '../backend/menet_backend.js';
 import { reject } from '../errors.js';
 import { checkTensor } from './checks.js';
 
@@ -31,7 +32,15 @@ export function sgdUpdate(
   options: SgdOptions,
 ): void {
   check(parameters, gradients, momenta, options);
-  sgdUpdateReference(parameters, gradients, momenta, options);
+  const backend = currentMenetBackend();
+  if (backend === undefined) return sgdUpdateReference(parameters, gradients, momenta, options);
+  const updated = [...parameters, ...momenta].map((variable) => backend.writable(variable));
+  const inputs = [
+    ...updated.slice(0, parameters.length),
+    ...gradients,
+    ...updated.slice(parameters.length),
+  ];
+  backend.run('SgdUpdate', inputs, { ...options });
 }
 
 /** {@link sgdUpdate} from stock ops. */

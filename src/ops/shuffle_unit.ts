@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
 import { checkExpandParams, type ExpandParams, expandJoinReference } from './expand_join.js';
 import {
@@ -7,6 +7,7 @@ import {
   type GroupConvShuffleDepthwiseParams,
   type UnitOptions,
 } from './group_conv_shuffle_depthwise.js';
+import { compressParameters, expandParameters, runUnit } from './native_unit.js';
 
 /** Weights of {@link shuffleUnit}. */
 export type ShuffleUnitParams = GroupConvShuffleDepthwiseParams &
@@ -32,7 +33,13 @@ export function shuffleUnit(
   const width = params.compress.shape[3];
   checkBatchNorm(`${op}: bnDepthwise`, params.bnDepthwise, width, options.training ?? false);
   checkExpandParams(op, x, width, params, options);
-  return tf.tidy(() => shuffleUnitReference(x, params, options));
+  return runUnit({
+    op: 'ShuffleUnit',
+    activations: [x],
+    parameters: [...compressParameters(params), params.bnDepthwise, ...expandParameters(params)],
+    options,
+    reference: () => shuffleUnitReference(x, params, options),
+  });
 }
 
 /** {@link shuffleUnit} from stock ops. */

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
+import {
+  type BatchNormParams,
+  batchNormReference,
+  batchNormTensors,
+  checkBatchNorm,
+} from './batch_norm.js';
 import { checkTensor } from './checks.js';
+import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
+import { inferenceForm, isConstant, runGradient, runNative } from './native_gradient.js';
 
 /** Weights of {@link stem}. */
 export interface StemParams {
@@ -25,7 +32,12 @@ export function stem(
   checkTensor('stem: x', x, ['N', 'H', 'W', 3]);
   checkTensor('stem: conv', params.conv, [3, 3, 3, 'C']);
   checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], options.training ?? false);
-  return tf.tidy(() => stemReference(x, params, options));
+  const backend = currentMenetBackend();
+  if (backend === undefined) return tf.tidy(() => stemReference(x, params, options));
+  if (options.training) return trainingForm(backend, x, params);
+  return inferenceForm(backend, 'Stem', [x, params.conv, ...batchNormTensors(params.bn)], {}, () =>
+    stemReference(x, params, options),
+  );
 }
 
 /** {@link stem} from stock ops. */
@@ -36,4 +48,26 @@ export function stemReference(
 ): tf.Tensor4D {
   const normalised = batchNormReference(tf.conv2d(x, conv, 2, 1), bn, training);
   return tf.maxPool(tf.relu(normalised), 3, 2, 1);
+}
+
+/** Images have no gradient, so that none is computed for them; other inputs do. */
+function trainingForm(
+  backend: MenetBackend,
+  x: tf.Tensor4D,
+  { conv, bn }: StemParams,
+): tf.Tensor4D {
+  const inputGradient = !isConstant(x);
+  const run = tf.customGrad((...args) => {
+    const save = args.at(-1) as unknown as tf.GradSaveFunc;
+    backend.writable(bn.mean as tf.Variable);
+    backend.writable(bn.variance as tf.Variable);
+    const inputs = [x, conv, ...batchNormTensors(bn)];
+    const [y, ...rest] = runNative(backend, 'Stem', inputs, { training: true });
+    save([...inputs, ...rest]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+      runGradient(backend, 'StemGrad', dy, saved, { inputGradient });
+    return { value: y as tf.Tensor, gradFunc };
+  });
+  const parameters = [conv, bn.scale, bn.offset];
+  return run(...parameters, ...(inputGradient ? [x] : [])) as tf.Tensor4D;
 }

@@ -1,0 +1,89 @@
+import * as tf from '@tensorflow/tfjs';
+import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
+import { type BatchNormParams, batchNormTensors } from './batch_norm.js';
+import { type ExpandParams } from './expand_join.js';
+import {
+  type GroupConvShuffleDepthwiseParams,
+  type UnitOptions,
+} from './group_conv_shuffle_depthwise.js';
+import { type MergeEvolveParams } from './merge_evolve.js';
+import { inferenceForm, markTransient, runGradient, runNative } from './native_gradient.js';
+
+/** A weight or a batch norm, in the order of the native ops' inputs (native/kernels/unit_call.h). */
+type Parameter = tf.Tensor | BatchNormParams;
+
+export const compressParameters = (p: GroupConvShuffleDepthwiseParams): Parameter[] => [
+  p.compress,
+  p.bnCompress,
+  p.depthwise,
+];
+
+export const branchParameters = (p: MergeEvolveParams): Parameter[] => [
+  p.bnDepthwise,
+  p.merge,
+  p.bnMerge,
+  p.conv,
+  p.bnConv,
+  p.evolve,
+  p.bnEvolve,
+];
+
+export const expandParameters = (p: ExpandParams): Parameter[] => [p.expand, p.bnExpand];
+
+export interface NativeUnit {
+  /** name of the native op */
+  op: string;
+  /** what the unit reads: x, or h and the residual branch */
+  activations: tf.Tensor4D[];
+  parameters: Parameter[];
+  options: Omit<UnitOptions, 'groups'> & { groups?: number };
+  /** the same from stock ops */
+  reference: () => tf.Tensor4D;
+}
+
+/**
+ * A unit by its native op on backend `menet`, by its reference elsewhere. Differentiable in the
+ * activations, weights, scales and offsets.
+ */
+export function runUnit(unit: NativeUnit): tf.Tensor4D {
+  const backend = currentMenetBackend();
+  if (backend === undefined) return tf.tidy(unit.reference);
+  if (unit.options.training) return trainingForm(backend, unit);
+  return inferenceForm(backend, unit.op, inputsOf(unit), attributesOf(unit), unit.reference);
+}
+
+function trainingForm(backend: MenetBackend, unit: NativeUnit): tf.Tensor4D {
+  const run = tf.customGrad((...args) => {
+    const save = args.at(-1) as unknown as tf.GradSaveFunc;
+    for (const parameter of unit.parameters) {
+      if (parameter instanceof tf.Tensor) continue;
+      backend.writable(parameter.mean as tf.Variable);
+      backend.writable(parameter.variance as tf.Variable);
+    }
+    const inputs = inputsOf(unit);
+    const attributes = attributesOf(unit);
+    const [y, ...rest] = runNative(backend, unit.op, inputs, attributes) as [tf.Tensor];
+    save([y, ...inputs, ...rest]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const gradients = runGradient(backend, `${unit.op}Grad`, dy, saved, attributes);
+      unit.activations.forEach((_, i) => markTransient(gradients[i] as tf.Tensor));
+      return gradients;
+    };
+    return { value: y, gradFunc };
+  });
+  const differentiable = unit.parameters.flatMap((parameter) =>
+    parameter instanceof tf.Tensor ? [parameter] : [parameter.scale, parameter.offset],
+  );
+  return run(...unit.activations, ...differentiable) as tf.Tensor4D;
+}
+
+function attributesOf({ options: { groups = 1, strides, training = false } }: NativeUnit) {
+  return { groups, strides, training };
+}
+
+function inputsOf({ activations, parameters }: NativeUnit): tf.Tensor[] {
+  const tensors = parameters.flatMap((parameter) =>
+    parameter instanceof tf.Tensor ? [parameter] : batchNormTensors(parameter),
+  );
+  return [...activations, ...tensors];
+}
