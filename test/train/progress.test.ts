@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { createProgress, type StepReport } from '../../src/train/progress.js';
+
+/** A stream that keeps what is written. */
+function recorder(terminal: { isTTY?: boolean; columns?: number } = {}) {
+  const written: string[] = [];
+  return { written, stream: { ...terminal, write: (text: string) => written.push(text) } };
+}
+
+function report(done: number): StepReport {
+  const averages = { images: 8 * done, loss: 1 / done, top1: 25, top5: 75.5 };
+  return { done, averages, images: 8, milliseconds: 20, waited: 0.5 };
+}
+
+describe('on no terminal', () => {
+  it('is a line every few steps, and one for the rest', () => {
+    const { written, stream } = recorder();
+    const progress = createProgress(stream, 4);
+    progress.start('train 1/2', 10);
+    for (let step = 1; step <= 10; step++) progress.step(report(step));
+    progress.finish();
+    expect(written.join('').split('\n')).toEqual([
+      'train 1/2   4/10  loss 0.2500  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
+      'train 1/2   8/10  loss 0.1250  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
+      'train 1/2  10/10  loss 0.1000  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
+      '',
+    ]);
+  });
+
+  it('prints a last step once, and nothing for a phase without steps', () => {
+    const { written, stream } = recorder();
+    const progress = createProgress(stream, 1);
+    progress.start('a', 1);
+    progress.step(report(1));
+    progress.finish();
+    progress.start('b', 1);
+    progress.finish();
+    expect(written).toHaveLength(1);
+  });
+});
+
+describe('on a terminal', () => {
+  it('is one line, drawn again and again, that stays when the phase ends', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 300 });
+    const progress = createProgress(stream, 4);
+    progress.start('train 1/2', 4);
+    for (let step = 1; step <= 2; step++) progress.step(report(step));
+    expect(written.join('')).not.toContain('\n');
+    progress.finish();
+    expect(written.at(-1)).toBe(
+      '\r\x1b[Ktrain 1/2 ━━━━━━━━──────── 2/4  loss 0.5000  top-1 25.00  top-5 75.50  ' +
+        '400 images/s  step 20.0 ms  data 0.5 ms  0:00\n',
+    );
+  });
+
+  it('never wraps', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 40 });
+    const progress = createProgress(stream, 4);
+    progress.start('train 1/2', 4);
+    progress.step(report(1));
+    progress.finish();
+    expect(written.at(-1)?.replace('\r\x1b[K', '').trimEnd().length).toBeLessThan(40);
+  });
+
+  it('puts notes above the bar', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 300 });
+    const progress = createProgress(stream, 4);
+    progress.start('train 1/2', 4);
+    progress.step(report(1));
+    progress.note('a note');
+    expect(written.slice(-2)[0]).toBe('\r\x1b[Ka note\n');
+    expect(written.at(-1)?.startsWith('\r\x1b[Ktrain 1/2 ')).toBe(true);
+  });
+});
