@@ -1,6 +1,7 @@
 #include "core/allocator.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <set>
@@ -12,57 +13,16 @@ namespace menet {
 namespace {
 
 constexpr size_t kAlignment = 64;
-#ifdef MENET_SANITIZE
-constexpr size_t kSegment = 0;
-#else
-constexpr size_t kSegment = size_t{8} << 20;  // the least asked of the system at a time
-#endif
+constexpr size_t kGrowth = size_t{4} << 20;  // the least asked of the system at a time
 
-size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+size_t round_up(size_t bytes, size_t unit) {
+  if (bytes > SIZE_MAX / 2) throw_error("allocate: expected at most ", SIZE_MAX / 2, " bytes");
+  return std::max((bytes + unit - 1) / unit * unit, unit);
+}
 
-// Best fit over segments that are split and merged. Blocks of one segment are
-// neighbours in `blocks_`, which is ordered by address.
-class CachingAllocator : public Allocator {
+// What both allocators count.
+class CountingAllocator : public Allocator {
  public:
-  explicit CachingAllocator(std::unique_ptr<SystemMemory> memory) : memory_(std::move(memory)) {}
-
-  ~CachingAllocator() override { CachingAllocator::release_cache(); }
-
-  void* allocate(size_t bytes) override {
-    const size_t size = std::max(round_up(bytes, kAlignment), kAlignment);
-    std::lock_guard<std::mutex> lock(mutex_);
-    auto found = free_.lower_bound({size, nullptr});
-    char* address = found != free_.end() ? found->second : reserve(size);
-    take(address, size);
-    ++statistics_.allocations;
-    statistics_.bytes_in_use += size;
-    statistics_.peak_bytes_in_use =
-        std::max(statistics_.peak_bytes_in_use, statistics_.bytes_in_use);
-    return address;
-  }
-
-  void free(void* pointer) override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    auto block = blocks_.find(static_cast<char*>(pointer));
-    statistics_.bytes_in_use -= block->second.size;
-    block->second.used = false;
-    block = merge_with_next(block);
-    if (block != blocks_.begin()) {
-      auto previous = std::prev(block);
-      if (!previous->second.used && previous->second.segment == block->second.segment) {
-        free_.erase({previous->second.size, previous->first});
-        block = merge_with_next(previous);
-      }
-    }
-    free_.insert({block->second.size, block->first});
-    if (kSegment == 0) release_segments();
-  }
-
-  void release_cache() override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    release_segments();
-  }
-
   AllocatorStatistics statistics() const override {
     std::lock_guard<std::mutex> lock(mutex_);
     return statistics_;
@@ -74,34 +34,92 @@ class CachingAllocator : public Allocator {
     statistics_.peak_bytes_reserved = statistics_.bytes_reserved;
   }
 
+ protected:
+  void count_allocation(size_t bytes) {
+    AllocatorStatistics& s = statistics_;
+    ++s.allocations;
+    s.bytes_in_use += bytes;
+    s.peak_bytes_in_use = std::max(s.peak_bytes_in_use, s.bytes_in_use);
+  }
+  void count_free(size_t bytes) { statistics_.bytes_in_use -= bytes; }
+  void count_reserved(size_t bytes) {
+    AllocatorStatistics& s = statistics_;
+    ++s.system_allocations;
+    s.bytes_reserved += bytes;
+    s.peak_bytes_reserved = std::max(s.peak_bytes_reserved, s.bytes_reserved);
+  }
+  void count_returned(size_t bytes) { statistics_.bytes_reserved -= bytes; }
+  [[noreturn]] void fail(size_t bytes) const {
+    throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ",
+                statistics_.bytes_in_use, " bytes are in use");
+  }
+
+  mutable std::mutex mutex_;
+
+ private:
+  AllocatorStatistics statistics_;
+};
+
+// Best fit over the blocks of one arena, split and merged.
+class CachingAllocator : public CountingAllocator {
+ public:
+  explicit CachingAllocator(std::unique_ptr<Arena> arena) : arena_(std::move(arena)) {}
+
+  void* allocate(size_t bytes) override {
+    const size_t size = round_up(bytes, kAlignment);
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto found = free_.lower_bound({size, nullptr});
+    char* address = found != free_.end() ? found->second : grow(size);
+    take(address, size);
+    count_allocation(size);
+    return address;
+  }
+
+  void free(void* pointer) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto block = blocks_.find(static_cast<char*>(pointer));
+    count_free(block->second.size);
+    block->second.used = false;
+    merge_with_next(block);
+    if (block != blocks_.begin() && !std::prev(block)->second.used) {
+      --block;
+      free_.erase({block->second.size, block->first});
+      merge_with_next(block);
+    }
+    free_.insert({block->second.size, block->first});
+  }
+
+  void release_cache() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (blocks_.empty() || blocks_.rbegin()->second.used) return;
+    const auto last = std::prev(blocks_.end());
+    const size_t size = last->second.size;
+    free_.erase({size, last->first});
+    blocks_.erase(last);
+    committed_ -= size;
+    arena_->decommit(committed_, size);
+    count_returned(size);
+  }
+
  private:
   struct Block {
     size_t size;
-    char* segment;  // address of the segment's first block
     bool used;
   };
   using Blocks = std::map<char*, Block>;
 
-  // A new segment as one free block. When the system has no more, cached segments
-  // are given back first.
-  char* reserve(size_t size) {
-    const size_t bytes = kSegment == 0 ? size : round_up(size, kSegment);
-    void* memory = memory_->allocate(bytes);
-    if (memory == nullptr) {
-      release_segments();
-      memory = memory_->allocate(bytes);
-    }
-    if (memory == nullptr) {
-      throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ",
-                  statistics_.bytes_in_use, " bytes are in use");
-    }
-    char* address = static_cast<char*>(memory);
-    blocks_[address] = {bytes, address, false};
-    free_.insert({bytes, address});
-    ++statistics_.system_allocations;
-    statistics_.bytes_reserved += bytes;
-    statistics_.peak_bytes_reserved =
-        std::max(statistics_.peak_bytes_reserved, statistics_.bytes_reserved);
+  // Lengthens the last free block, or makes one, to hold `size` bytes.
+  char* grow(size_t size) {
+    const bool last_free = !blocks_.empty() && !blocks_.rbegin()->second.used;
+    const size_t have = last_free ? blocks_.rbegin()->second.size : 0;
+    const size_t bytes = round_up(size - have, kGrowth);
+    if (bytes > arena_->capacity() - committed_ || !arena_->commit(committed_, bytes)) fail(size);
+    count_reserved(bytes);
+    char* address = last_free ? blocks_.rbegin()->first : arena_->base() + committed_;
+    committed_ += bytes;
+    if (last_free) free_.erase({have, address});
+    blocks_[address] = {have + bytes, false};
+    free_.insert({have + bytes, address});
     return address;
   }
 
@@ -110,50 +128,61 @@ class CachingAllocator : public Allocator {
     free_.erase({block.size, address});
     if (block.size > size) {
       char* rest = address + size;
-      blocks_[rest] = {block.size - size, block.segment, false};
+      blocks_[rest] = {block.size - size, false};
       free_.insert({block.size - size, rest});
       block.size = size;
     }
     block.used = true;
   }
 
-  Blocks::iterator merge_with_next(Blocks::iterator block) {
-    auto next = std::next(block);
-    if (next != blocks_.end() && !next->second.used &&
-        next->second.segment == block->second.segment) {
-      free_.erase({next->second.size, next->first});
-      block->second.size += next->second.size;
-      blocks_.erase(next);
-    }
-    return block;
+  void merge_with_next(Blocks::iterator block) {
+    const auto next = std::next(block);
+    if (next == blocks_.end() || next->second.used) return;
+    free_.erase({next->second.size, next->first});
+    block->second.size += next->second.size;
+    blocks_.erase(next);
   }
 
-  void release_segments() {
-    for (auto block = blocks_.begin(); block != blocks_.end();) {
-      auto next = std::next(block);
-      const bool whole = block->second.segment == block->first &&
-                         (next == blocks_.end() || next->second.segment != block->first);
-      if (whole && !block->second.used) {
-        free_.erase({block->second.size, block->first});
-        memory_->free(block->first, block->second.size);
-        statistics_.bytes_reserved -= block->second.size;
-        blocks_.erase(block);
-      }
-      block = next;
-    }
-  }
-
-  std::unique_ptr<SystemMemory> memory_;
-  mutable std::mutex mutex_;
-  Blocks blocks_;
+  std::unique_ptr<Arena> arena_;
+  size_t committed_ = 0;
+  Blocks blocks_;  // all of the committed part, by address
   std::set<std::pair<size_t, char*>> free_;
-  AllocatorStatistics statistics_;
+};
+
+class PlainAllocator : public CountingAllocator {
+ public:
+  void* allocate(size_t bytes) override {
+    const size_t size = round_up(bytes, kAlignment);
+    std::lock_guard<std::mutex> lock(mutex_);
+    void* pointer = std::aligned_alloc(kAlignment, size);
+    if (pointer == nullptr) fail(size);
+    sizes_[pointer] = size;
+    count_reserved(size);
+    count_allocation(size);
+    return pointer;
+  }
+
+  void free(void* pointer) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = sizes_.find(pointer);
+    count_free(found->second);
+    count_returned(found->second);
+    sizes_.erase(found);
+    std::free(pointer);
+  }
+
+  void release_cache() override {}
+
+ private:
+  std::map<void*, size_t> sizes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Allocator> make_allocator(std::unique_ptr<SystemMemory> memory) {
-  return std::make_unique<CachingAllocator>(std::move(memory));
+std::unique_ptr<Allocator> make_caching_allocator(std::unique_ptr<Arena> arena) {
+  return std::make_unique<CachingAllocator>(std::move(arena));
 }
+
+std::unique_ptr<Allocator> make_plain_allocator() { return std::make_unique<PlainAllocator>(); }
 
 }  // namespace menet

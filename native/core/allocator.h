@@ -9,11 +9,15 @@
 
 namespace menet {
 
-class SystemMemory {
+// One range of addresses, of which a growing part from its beginning is backed by
+// memory: so freed neighbours always merge, whatever their sizes were.
+class Arena {
  public:
-  virtual ~SystemMemory() = default;
-  virtual void* allocate(size_t bytes) = 0;  // null when there is no more
-  virtual void free(void* pointer, size_t bytes) = 0;
+  virtual ~Arena() = default;
+  virtual char* base() const = 0;                        // aligned to 64 bytes
+  virtual size_t capacity() const = 0;                   // addresses
+  virtual bool commit(size_t offset, size_t bytes) = 0;  // false when there is no more memory
+  virtual void decommit(size_t offset, size_t bytes) = 0;
 };
 
 struct AllocatorStatistics {
@@ -36,8 +40,9 @@ class Allocator {
   virtual void reset_peak() = 0;
 };
 
-// The caching allocator; in a sanitizer build one system allocation per block,
-// since pooling would hide what the sanitizer looks for.
-std::unique_ptr<Allocator> make_allocator(std::unique_ptr<SystemMemory> memory);
+std::unique_ptr<Allocator> make_caching_allocator(std::unique_ptr<Arena> arena);
+
+// One system allocation per block, for sanitizers: pooling would hide what they look for.
+std::unique_ptr<Allocator> make_plain_allocator();
 
 }  // namespace menet

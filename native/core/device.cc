@@ -1,23 +1,13 @@
 #include "core/device.h"
 
-#include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
+#include "core/host_arena.h"
 
 namespace menet {
 
 namespace {
-
-constexpr size_t kCacheLine = 64;
-
-class HostMemory : public SystemMemory {
- public:
-  void* allocate(size_t bytes) override {
-    return std::aligned_alloc(kCacheLine, (bytes + kCacheLine - 1) / kCacheLine * kCacheLine);
-  }
-  void free(void* pointer, size_t) override { std::free(pointer); }
-};
 
 class Cpu : public Device {
  public:
@@ -32,7 +22,11 @@ class Cpu : public Device {
   }
 
  private:
-  std::unique_ptr<Allocator> allocator_ = make_allocator(std::make_unique<HostMemory>());
+#ifdef MENET_SANITIZE
+  std::unique_ptr<Allocator> allocator_ = make_plain_allocator();
+#else
+  std::unique_ptr<Allocator> allocator_ = make_caching_allocator(make_host_arena());
+#endif
 };
 
 }  // namespace

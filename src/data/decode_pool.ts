@@ -83,7 +83,7 @@ export class DecodePool {
       if (--job.awaited === 0) job.resolve(job.broken);
       if (jobs.length === 0) worker.unref();
     });
-    worker.on('error', (error) => this.fail(error as Error));
+    worker.on('error', (error) => this.fail(error));
     worker.on('exit', (code) =>
       this.fail(new Error(`image loader: a decode thread ended (${code})`)),
     );
