@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, expect, test } from 'vitest';
+import '../../src/backend/register.js';
 import { describeWithReference } from '../reference_data.js';
 import {
   expectedNetwork,
@@ -31,3 +32,4 @@ describeWithReference('published MENets', () => {
 // The larger networks take tfjs' cpu backend half a minute.
 testExpectedLogits('cpu', process.env.MENET_TEST_ALL ? menets : menets.slice(0, 1));
 testExpectedLogits('wasm', menets);
+testExpectedLogits('menet', menets);
