@@ -89,6 +89,18 @@ describe('an installed package works', () => {
   test('in two worker threads at once', () => {
     for (const use of run<Use[]>(installed, 'worker.mjs').result) expectUse(use, 'menet');
   });
+
+  test('as a command', () => {
+    const model =
+      'node_modules/menet/config/imagenet/model-config/menet/108-MENet-8x1-group-3.json';
+    const args = ['inspect', '--model', model, '--json'];
+    const { result } = run<{ params: number }>(
+      installed,
+      'node_modules/menet/bin/menet.js',
+      ...args,
+    );
+    expect(result.params).toBe(654_516);
+  });
 });
 
 describe('TypeScript, strict', () => {
