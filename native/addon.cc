@@ -86,8 +86,12 @@ struct HostBytes {
 HostBytes host_bytes(const Napi::Value& value) {
   if (value.IsTypedArray()) {
     Napi::TypedArray array = value.As<Napi::TypedArray>();
-    char* base = static_cast<char*>(array.ArrayBuffer().Data());
-    return {base + array.ByteOffset(), array.ByteLength()};
+    // Not through array.ArrayBuffer(): Node-API knows no SharedArrayBuffer, where batches lie.
+    void* data = nullptr;
+    napi_status status = napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data,
+                                                  nullptr, nullptr);
+    if (status != napi_ok) throw_error("expected a typed array with memory");
+    return {data, array.ByteLength()};
   }
   if (value.IsArrayBuffer()) {
     Napi::ArrayBuffer buffer = value.As<Napi::ArrayBuffer>();

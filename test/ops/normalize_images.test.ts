@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import '../../src/backend/register.js';
 import { InputError } from '../../src/errors.js';
 import { normalizeImages } from '../../src/ops/normalize_images.js';
 
@@ -13,6 +14,16 @@ it('normalizeImages scales and shifts each channel', () => {
   ].flatMap(([r, g, b]) => [r! / 0.229, g! / 0.224, b! / 0.225]);
   expect(image.shape).toEqual([1, 1, 2, 3]);
   image.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 6));
+});
+
+it.each(['cpu', 'menet'])('normalizeImages reads shared memory on %s', async (backend) => {
+  await tf.setBackend(backend);
+  const pixels = Uint8Array.from({ length: 2 * 3 * 3 * 3 }, (_, i) => 4 * i);
+  const shared = new Uint8Array(new SharedArrayBuffer(pixels.length + 5), 5);
+  shared.set(pixels);
+  const shape = [2, 3, 3, 3] as const;
+  const [found, expected] = [shared, pixels].map((bytes) => normalizeImages(bytes, [...shape]));
+  expect(found!.dataSync()).toEqual(expected!.dataSync());
 });
 
 describe('normalizeImages rejects', () => {
