@@ -82,7 +82,13 @@ function overview(parts: readonly Part[], imageSize: number): string[] {
     const members = parts.filter((part) => part.stage === stage);
     const nodes = members.map(partNode);
     if (stage === undefined) content.push(...nodes);
-    else content.push(...cluster(`stage ${stage}`, stage.replaceAll('_', ' '), nodes, '#d1d5db'));
+    else
+      content.push(
+        ...cluster(`stage ${stage}`, stage.replaceAll('_', ' '), nodes, {
+          line: '#d1d5db',
+          labeljust: 'l',
+        }),
+      );
   }
   const ids = ['image', ...parts.map(partId)];
   content.push(`${ids.map(quote).join(' -> ')} [weight=10, penwidth=2];`);
@@ -120,9 +126,9 @@ function insideOfKind(kind: UnitKind): string[] {
       return `${quote(id(input))} -> ${quote(id(layer.name))}${style};`;
     }),
   );
-  const others = members.length > 1 ? `, like ${members.length - 1} more` : '';
+  const others = members.length > 1 ? ` and ${members.length - 1} more` : '';
   const title = `inside unit ${letter}: ${example.name}${others}`;
-  return cluster(`kind ${letter}`, title, [...nodes, ...edges], colourOf(kind)[1]);
+  return cluster(`kind ${letter}`, title, [...nodes, ...edges], { line: colourOf(kind)[1] });
 }
 
 function layerNode(id: string, layer: Layer): string {
@@ -137,10 +143,16 @@ function inputNode(id: string, label: string): string {
   return `${quote(id)} [label=${label}, shape=ellipse, fillcolor=white, color="${faint}"];`;
 }
 
-function cluster(id: string, label: string, content: string[], line: string): string[] {
+/** A frame; the label of one that an edge enters from above stands aside (`l`). */
+function cluster(
+  id: string,
+  label: string,
+  content: string[],
+  { line, labeljust = 'c' }: { line: string; labeljust?: 'c' | 'l' },
+): string[] {
   return [
     `subgraph ${quote(`cluster ${id}`)} {`,
-    `label=${quote(label)}; fontsize=13; style="rounded"; color="${line}"; penwidth=1.5;`,
+    `label=${quote(label)}; labeljust=${labeljust}; fontsize=13; style="rounded"; color="${line}"; penwidth=1.5;`,
     'margin=14;',
     ...content,
     '}',

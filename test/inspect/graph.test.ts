@@ -45,7 +45,7 @@ test('draws an SVG document that shows every part and the inside of every kind',
     expect(texts).toContain(text);
   }
   expect(texts.filter((text) => text === 'gate')).toHaveLength(3);
-  expect(texts).toContain('inside unit C: stage_2_1, like 1 more');
+  expect(texts).toContain('inside unit C: stage_2_1 and 1 more');
   const { width, height } = await sharp(Buffer.from(svg)).metadata();
   expect(Math.min(width, height)).toBeGreaterThan(500);
 });
