@@ -88,8 +88,8 @@ HostBytes host_bytes(const Napi::Value& value) {
     Napi::TypedArray array = value.As<Napi::TypedArray>();
     // Not through array.ArrayBuffer(): Node-API knows no SharedArrayBuffer, where batches lie.
     void* data = nullptr;
-    napi_status status = napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data,
-                                                  nullptr, nullptr);
+    napi_status status =
+        napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
     if (status != napi_ok) throw_error("expected a typed array with memory");
     return {data, array.ByteLength()};
   }
