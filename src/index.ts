@@ -48,3 +48,7 @@ export { normalizeImages } from './ops/normalize_images.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';
 export { drawModel } from './inspect/graph.js';
 export { formatInspection, type Inspection, inspectModel } from './inspect/inspect.js';
+export { decodeImage } from './data/decode.js';
+export { type DemoImageOptions, makeDemoImages } from './data/demo_images.js';
+export { type ImageFolder, matchClasses, scanImageFolder } from './data/image_folder.js';
+export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.js';

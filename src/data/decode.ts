@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type sharpModule from 'sharp';
 import type { Sharp } from 'sharp';
 import { InputError, reject } from '../errors.js';
 import { colorJitter } from './color_jitter.js';
@@ -77,10 +78,10 @@ export async function decodeImage(
   return { pixels, height: imageSize, width: imageSize };
 }
 
-let loading: Promise<typeof import('sharp')> | undefined;
+let loading: Promise<typeof sharpModule> | undefined;
 
 /** Loads sharp at its first use, with one thread per image and nothing cached. */
-export function loadSharp(): Promise<typeof import('sharp')> {
+export function loadSharp(): Promise<typeof sharpModule> {
   loading ??= import('sharp').then(({ default: sharp }) => {
     sharp.concurrency(1);
     sharp.cache(false);

@@ -43,10 +43,10 @@ export class DecodePool {
 
   /** Decodes into `job.slot`, which nobody may be using; resolves to the broken images, by position. */
   async decode(job: BatchJob): Promise<BrokenImage[]> {
-    if (this.failure) throw this.failure;
+    this.throwFailure();
     Atomics.store(this.next, job.slot, 0);
     const broken = await (this.workers.length > 0 ? this.share(job) : decodeBatch(job, this.setup));
-    if (this.failure) throw this.failure; // closed meanwhile: the slot is not complete
+    this.throwFailure(); // closed meanwhile: the slot is not complete
     return broken.sort((a, b) => a.position - b.position);
   }
 
@@ -75,7 +75,6 @@ export class DecodePool {
   private startWorker(jobs: RunningJob[]): Worker {
     // Flags such as --input-type, which threads would inherit, are meant for the main script.
     const worker = new Worker(workerFile, { workerData: this.setup, execArgv: [] });
-    worker.unref(); // an idle loader does not keep the process alive
     worker.on('message', (broken: BrokenImage[]) => {
       const job = jobs.shift();
       if (!job) return; // rejected already
@@ -87,7 +86,12 @@ export class DecodePool {
     worker.on('exit', (code) =>
       this.fail(new Error(`image loader: a decode thread ended (${code})`)),
     );
+    worker.unref(); // an idle loader does not keep the process alive (listening would)
     return worker;
+  }
+
+  private throwFailure(): void {
+    if (this.failure) throw this.failure;
   }
 
   /** Rejects what is under way and all that follows, and ends the threads; the first failure counts. */

@@ -107,7 +107,7 @@ export class ImageLoader {
         const broken = await ahead[0]!;
         const batch = this.assemble(step, order, broken);
         if (batch.size > 0) yield batch;
-        ahead.shift();
+        void ahead.shift();
       }
     } finally {
       this.pool.cancel();
