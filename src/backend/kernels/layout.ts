@@ -57,6 +57,15 @@ export const layout: NativeKernels = {
     if (indices.dtype !== 'int32' || !isNativeDType(dtype)) return undefined;
     return backend.run('OneHot', [indices], { dtype, depth, onValue, offValue })[0];
   },
+  Pack: ({ inputs, attrs, backend }) => {
+    const all = Object.values(inputs) as tf.TensorInfo[];
+    const { shape, dtype } = all[0]!;
+    const alike = all.every((x) => x.dtype === dtype && tf.util.arraysEqual(x.shape, shape));
+    if (!alike || !isNativeDType(dtype)) return undefined;
+    const axis = attrs.axis as number;
+    const rows = all.map((x) => ({ ...x, shape: shape.toSpliced(axis, 0, 1) }));
+    return backend.run('Concat', rows, { axis })[0];
+  },
   PadV2: ({ inputs, attrs, backend }) => {
     const x = inputs.x!;
     if (!isNativeDType(x.dtype)) return undefined;
@@ -99,6 +108,14 @@ export const layout: NativeKernels = {
     const x = inputs.x!;
     if (!isNativeDType(x.dtype)) return undefined;
     return backend.run('Transpose', [x], { perm: attrs.perm as number[] })[0];
+  },
+  Unpack: ({ inputs, attrs, backend }) => {
+    const value = inputs.value!;
+    if (!isNativeDType(value.dtype)) return undefined;
+    const axis = tf.util.parseAxisParam(attrs.axis as number, value.shape)[0]!;
+    const sizes = new Array<number>(value.shape[axis]!).fill(1);
+    const shape = value.shape.toSpliced(axis, 1);
+    return backend.run('SplitV', [value], { sizes, axis }).map((row) => ({ ...row, shape }));
   },
   UnsortedSegmentSum: ({ inputs, attrs, backend }) => {
     const { x, segmentIds } = inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
