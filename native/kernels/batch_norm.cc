@@ -10,7 +10,7 @@ template <typename T>
 void set_coefficients(const BatchNorm<T>& bn, Normalization<T>& n) {
   for (int64_t c = 0; c < bn.channels; ++c) {
     n.scale.push_back(bn.scale[c] * n.inv_std[c]);
-    n.shift.push_back(bn.offset[c] - n.mean[c] * n.scale[c]);
+    n.offset.push_back(bn.offset[c]);
   }
 }
 
@@ -45,13 +45,16 @@ Moments moments_of(const ThreadSums<T>& sums, int64_t c) {
 }  // namespace
 
 template <typename T>
-void Normalization<T>::shuffle(const int32_t* order) {
-  const std::vector<T> scales = scale;
-  const std::vector<T> shifts = shift;
-  for (size_t c = 0; c < scales.size(); ++c) {
-    scale[order[c]] = scales[c];
-    shift[order[c]] = shifts[c];
+Normalization<T> Normalization<T>::shuffled(const std::vector<int32_t>& order) const {
+  Normalization n = *this;
+  for (size_t c = 0; c < mean.size(); ++c) {
+    const size_t position = static_cast<size_t>(order[c]);
+    n.mean[position] = mean[c];
+    n.inv_std[position] = inv_std[c];
+    n.scale[position] = scale[c];
+    n.offset[position] = offset[c];
   }
+  return n;
 }
 
 template <typename T>

@@ -1,4 +1,4 @@
-// Batch norm deferred to its readers: statistics in, coefficients of z * scale + shift
+// Batch norm deferred to its readers: statistics in, coefficients of (z - mean) * scale + offset
 // out, and the same for its gradient (docs/kernels.md).
 #pragma once
 
@@ -28,16 +28,17 @@ BatchNorm<T> batch_norm_at(const Call& call, size_t first, int64_t channels) {
           call.inputs[first + 2].as<T>(), call.inputs[first + 3].as<T>()};
 }
 
-// A batch norm whose statistics are known. Vectors are in the order of the weights;
-// after shuffle(order) scale and shift are in that of the shuffled channels.
+// A batch norm whose statistics are known: (z - mean) * scale + offset, scale being the
+// parameter times inv_std. Vectors are in the order of the weights.
 template <typename T>
 struct Normalization {
   std::vector<T> mean;
   std::vector<T> inv_std;
   std::vector<T> scale;
-  std::vector<T> shift;
+  std::vector<T> offset;
 
-  void shuffle(const int32_t* order);
+  // With channel c at order[c].
+  Normalization shuffled(const std::vector<int32_t>& order) const;
 };
 
 template <typename T>

@@ -23,7 +23,6 @@ inline int64_t conv3x3_forward_scratch(const Map& map, int64_t in, int64_t out) 
 template <typename T>
 struct Conv3x3Backward {
   Source<T> in;
-  const T* in_mean;  // null: in is raw
   Map map;
   Gradient<T> out;
   const T* weights;  // [3][out][pad(3 * in)]

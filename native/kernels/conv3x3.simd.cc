@@ -91,8 +91,8 @@ void write_image(const Conv3x3Backward<T>& args, int64_t image, const T* in, con
         Vector<T> d = load(d_in + from + c, width);
         if (args.in.relu) d = load(in + from + c, width) > 0 ? d : Vector<T>{};
         store(args.d_in + offset + c, d, width);
-        if (args.in_mean != nullptr) {
-          sums.add(c, d, load(args.in.z + offset + c, width), args.in_mean, width);
+        if (args.in.scale != nullptr) {
+          sums.add(c, d, load(args.in.z + offset + c, width), args.in.mean, width);
         }
       });
     }

@@ -25,7 +25,6 @@ inline int64_t depthwise_forward_scratch(const Map& map, int64_t channels) {
 template <typename T>
 struct DepthwiseBackward {
   Source<T> in;
-  const T* in_mean;  // null: in is raw
   Map map;
   Gradient<T> out;
   const T* weights;  // [9][pad(channels)]

@@ -165,8 +165,8 @@ void write_row(const DepthwiseBackward<T>& args, int64_t pixel, const T* in_row,
       if (args.in.relu) d = load(in_row + x * stride + c) > 0 ? d : Vector<T>{};
       const int64_t offset = (pixel + x) * channels + c;
       store(args.d_in + offset, d, width);
-      if (args.in_mean != nullptr)
-        sums.add(c, d, load(args.in.z + offset, width), args.in_mean, width);
+      if (args.in.scale != nullptr)
+        sums.add(c, d, load(args.in.z + offset, width), args.in.mean, width);
     });
   }
 }

@@ -10,8 +10,6 @@ namespace menet {
 template <typename T>
 struct GateGradient {
   Source<T> in;
-  const T* in_mean;
-  const T* gate_mean;
   const T* dq;
   T* d_in;    // gradient of the normalised z
   T* d_gate;  // gradient of the normalised gate before the sigmoid

@@ -33,8 +33,8 @@ void gate_gradient(const GateGradient<T>& args, int64_t begin, int64_t end, Sums
         const Vector<T> d_gate = d_in * read(args.in, p, c, width) * (T(1) - s);
         store(args.d_in + offset, d_in, width);
         store(args.d_gate + offset, d_gate, width);
-        in_rows.add(c, d_in, load(args.in.z + offset, width), args.in_mean, width);
-        gate_rows.add(c, d_gate, load(args.in.gate + offset, width), args.gate_mean, width);
+        in_rows.add(c, d_in, load(args.in.z + offset, width), args.in.mean, width);
+        gate_rows.add(c, d_gate, load(args.in.gate + offset, width), args.in.gate_mean, width);
       });
     }
     in_rows.flush(channels, sums);

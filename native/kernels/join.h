@@ -49,7 +49,6 @@ struct MaxPool {
 template <typename T>
 struct MaxPoolGradient {
   Source<T> in;
-  const T* in_mean;
   Map map;
   const T* dy;
   T* d_in;

@@ -152,7 +152,7 @@ void max_pool_gradient(const MaxPoolGradient<T>& args, int64_t begin, int64_t en
     for (int64_t p = image * image_size; p < (image + 1) * image_size; ++p) {
       for_vectors<T>(channels, [&](int64_t c, auto width) {
         image_sums.add(c, load(args.d_in + p * channels + c, width),
-                       load(args.in.z + p * channels + c, width), args.in_mean, width);
+                       load(args.in.z + p * channels + c, width), args.in.mean, width);
       });
     }
     image_sums.flush(channels, sums);

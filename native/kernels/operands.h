@@ -14,18 +14,21 @@ constexpr int64_t kPad = 16;  // lanes of the widest vector of the narrowest typ
 
 inline int64_t pad(int64_t n) { return (n + kPad - 1) / kPad * kPad; }
 
-// a = act(z * scale + shift), act being relu or nothing; scale null: a = z.
-// With a gate: a * sigmoid(gate * gate_scale + gate_shift).
+// a = act((z - mean) * scale + offset), act being relu or nothing; scale null: a = z.
+// With a gate: a * sigmoid((gate - gate_mean) * gate_scale + gate_offset). The mean is
+// not folded into the offset: where it is large against the deviation that would round.
 template <typename T>
 struct Source {
   const T* z;
   int64_t channels;
+  const T* mean;
   const T* scale;
-  const T* shift;
+  const T* offset;
   bool relu;
   const T* gate;
+  const T* gate_mean;
   const T* gate_scale;
-  const T* gate_shift;
+  const T* gate_offset;
 };
 
 // The gradient dz of a raw output z behind a batch norm, from da, the gradient of the

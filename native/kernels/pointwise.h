@@ -18,9 +18,10 @@ struct PointwiseForward {
   const int32_t* order;  // position of output channel c; null: c. Only without `residual`
   T* out;                // [P][out_stride]
   int64_t out_stride;
-  // Join of an inference unit: out = relu(z * scale + shift + residual) instead of z.
+  // Join of an inference unit: relu((z - mean) * scale + offset + residual) instead of z.
+  const T* out_mean;
   const T* out_scale;
-  const T* out_shift;
+  const T* out_offset;
   const T* residual;  // of stride out_stride; null: nothing is added
 };
 
@@ -31,9 +32,7 @@ inline int64_t pointwise_forward_scratch(int64_t in, int64_t out, int64_t groups
 template <typename T>
 struct PointwiseBackward {
   Source<T> in;
-  const T* in_mean;    // for the gradient sums of in's batch norm; null: in is raw
-  const T* gate_mean;  // likewise for the gate
-  Gradient<T> out;     // channels in the weights' order
+  Gradient<T> out;  // channels in the weights' order
   int64_t groups;
   const T* weights;      // [groups][out/groups][pad(in/groups)]
   const int32_t* order;  // position of output channel c in out's tensors; null: c

@@ -47,8 +47,9 @@ void join_group(const PointwiseForward<T>& args, int64_t begin, int64_t rows, in
   for (int64_t p = 0; p < rows; ++p) {
     const int64_t offset = (begin + p) * args.out_stride + first;
     for_vectors<T>(channels, [&](int64_t c, auto width) {
-      Vector<T> y = load(tile + p * stride + c) * load(args.out_scale + first + c, width) +
-                    load(args.out_shift + first + c, width);
+      const int64_t k = first + c;
+      Vector<T> y = load(tile + p * stride + c) - load(args.out_mean + k, width);
+      y = y * load(args.out_scale + k, width) + load(args.out_offset + k, width);
       if (args.residual != nullptr) y += load(args.residual + offset + c, width);
       store(args.out + offset + c, relu<T>(y), width);
     });
@@ -132,18 +133,14 @@ void write_raw(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, in
 template <typename T>
 void write_normalized(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, int64_t first,
                       int64_t depth, const T* tile, int64_t stride, BlockSums<T> sums) {
-  for (int64_t p = 0; p < rows; ++p) {
-    const int64_t pixel = begin + p;
+  const Source<T>& in = args.in;
+  for (int64_t p = begin; p < begin + rows; ++p, tile += stride) {
     for_vectors<T>(depth, [&](int64_t c, auto width) {
       const int64_t k = first + c;
-      const Vector<T> z = load(args.in.z + pixel * args.in.channels + k, width);
-      Vector<T> d = load(tile + p * stride + c);
-      if (args.in.relu) {
-        d = z * load(args.in.scale + k, width) + load(args.in.shift + k, width) > 0 ? d
-                                                                                    : Vector<T>{};
-      }
-      store(args.d_in + pixel * args.in.channels + k, d, width);
-      sums.add(k, d, z, args.in_mean, width);
+      Vector<T> d = load(tile + c);
+      if (in.relu) d = read(in, p, k, width) > 0 ? d : Vector<T>{};
+      store(args.d_in + p * in.channels + k, d, width);
+      sums.add(k, d, load(in.z + p * in.channels + k, width), in.mean, width);
     });
   }
 }
@@ -152,23 +149,18 @@ template <typename T>
 void write_gated(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, int64_t first,
                  int64_t depth, const T* tile, int64_t stride, BlockSums<T> sums,
                  BlockSums<T> gate_sums) {
-  for (int64_t p = 0; p < rows; ++p) {
-    const int64_t pixel = begin + p;
-    const int64_t offset = pixel * args.in.channels + first;
+  const Source<T>& in = args.in;
+  for (int64_t p = begin; p < begin + rows; ++p, tile += stride) {
     for_vectors<T>(depth, [&](int64_t c, auto width) {
       const int64_t k = first + c;
-      const Vector<T> z = load(args.in.z + offset + c, width);
-      const Vector<T> e = load(args.in.gate + offset + c, width);
-      const Vector<T> a = z * load(args.in.scale + k, width) + load(args.in.shift + k, width);
-      const Vector<T> s =
-          sigmoid<T>(e * load(args.in.gate_scale + k, width) + load(args.in.gate_shift + k, width));
-      const Vector<T> d = load(tile + p * stride + c);
-      const Vector<T> d_in = d * s;
-      const Vector<T> d_gate = d_in * a * (T(1) - s);
-      store(args.d_in + offset + c, d_in, width);
-      store(args.d_gate + offset + c, d_gate, width);
-      sums.add(k, d_in, z, args.in_mean, width);
-      gate_sums.add(k, d_gate, e, args.gate_mean, width);
+      const int64_t offset = p * in.channels + k;
+      const Vector<T> s = read_gate(in, p, k, width);
+      const Vector<T> d_in = load(tile + c) * s;
+      const Vector<T> d_gate = d_in * read(in, p, k, width) * (T(1) - s);
+      store(args.d_in + offset, d_in, width);
+      store(args.d_gate + offset, d_gate, width);
+      sums.add(k, d_in, load(in.z + offset, width), in.mean, width);
+      gate_sums.add(k, d_gate, load(in.gate + offset, width), in.gate_mean, width);
     });
   }
 }

@@ -11,14 +11,16 @@ namespace MENET_ISA {
 template <typename T, typename Width>
 inline Vector<T> read(const Source<T>& s, int64_t p, int64_t c, Width width) {
   Vector<T> a = load(s.z + p * s.channels + c, width);
-  if (s.scale != nullptr) a = a * load(s.scale + c, width) + load(s.shift + c, width);
+  if (s.scale != nullptr) {
+    a = (a - load(s.mean + c, width)) * load(s.scale + c, width) + load(s.offset + c, width);
+  }
   return s.relu ? relu<T>(a) : a;
 }
 
 template <typename T, typename Width>
 inline Vector<T> read_gate(const Source<T>& s, int64_t p, int64_t c, Width width) {
-  const Vector<T> e = load(s.gate + p * s.channels + c, width);
-  return sigmoid<T>(e * load(s.gate_scale + c, width) + load(s.gate_shift + c, width));
+  const Vector<T> e = load(s.gate + p * s.channels + c, width) - load(s.gate_mean + c, width);
+  return sigmoid<T>(e * load(s.gate_scale + c, width) + load(s.gate_offset + c, width));
 }
 
 template <typename T, typename Width>

@@ -53,13 +53,11 @@ struct UnitTensors {
 // order[c]: where the shuffle puts channel c.
 std::vector<int32_t> shuffle_order(int64_t channels, int64_t groups);
 
-// The statistics of a unit's batch norms; those of z1's in shuffled order too.
+// The statistics of a unit's batch norms.
 template <typename T>
 struct UnitNormalizations {
   Normalization<T> compress, depthwise, merge, conv, evolve, expand;
-  std::vector<T> shuffled_mean;  // of z1, in shuffled order
-
-  void shuffle_compress(const std::vector<int32_t>& order);
+  Normalization<T> shuffled;  // compress, in the order of z1's channels
 };
 
 template <typename T>
@@ -68,11 +66,21 @@ UnitNormalizations<T> saved_normalizations(const Unit<T>& unit, const T* statist
 // How the normalised activations are read from z1 (or h), zm, zs, and the gated z2.
 template <typename T>
 Source<T> normalized(const T* z, int64_t channels, const Normalization<T>& n, bool relu) {
-  return {z, channels, n.scale.data(), n.shift.data(), relu, nullptr, nullptr, nullptr};
+  Source<T> source{};
+  source.z = z;
+  source.channels = channels;
+  source.mean = n.mean.data();
+  source.scale = n.scale.data();
+  source.offset = n.offset.data();
+  source.relu = relu;
+  return source;
 }
 template <typename T>
 Source<T> raw(const T* z, int64_t channels) {
-  return {z, channels, nullptr, nullptr, false, nullptr, nullptr, nullptr};
+  Source<T> source{};
+  source.z = z;
+  source.channels = channels;
+  return source;
 }
 template <typename T>
 Source<T> residual_source(const Unit<T>& unit, const UnitTensors<T>& t,

@@ -129,10 +129,8 @@ class Backward {
 
     const auto weights = transposed(u_.expand);
     const bool gated = u_.side > 0;
-    const T* gate_mean = gated ? n_.evolve.mean.data() : nullptr;
+
     const PointwiseBackward<T> args{residual_source(u_, t_, n_),
-                                    n_.depthwise.mean.data(),
-                                    gate_mean,
                                     dz3,
                                     u_.expand.layout.groups,
                                     weights->data(),
@@ -151,12 +149,7 @@ class Backward {
 
   // The same for merge_evolve, whose output is the gated branch itself.
   Gradient<T> gate(T* d_residual, T* d_gate) {
-    const GateGradient<T> args{residual_source(u_, t_, n_),
-                               n_.depthwise.mean.data(),
-                               n_.evolve.mean.data(),
-                               dy_,
-                               d_residual,
-                               d_gate};
+    const GateGradient<T> args{residual_source(u_, t_, n_), dy_, d_residual, d_gate};
     ThreadSums<T> sums(runner_.threads(), u_.width);
     ThreadSums<T> gate_sums(runner_.threads(), u_.width);
     runner_.run<T>(u_.out_pixels(), kTileRows, gate_gradient_scratch(u_.width),
@@ -184,8 +177,6 @@ class Backward {
     const auto d_mixed = scratch(u_.out_pixels() * side);
     const auto evolve = transposed(u_.evolve);
     const PointwiseBackward<T> args{normalized<T>(t_.zs, side, n_.conv, true),
-                                    n_.conv.mean.data(),
-                                    nullptr,
                                     behind<T>(d_evolve_, d_gate, t_.ze, u_.width),
                                     1,
                                     evolve->data(),
@@ -211,12 +202,8 @@ class Backward {
       pack_transposed(row, u_.conv.weights + k * 3 * side * side,
                       weights->data() + k * transposed_size(row));
     }
-    const Conv3x3Backward<T> args{normalized<T>(t_.zm, side, n_.merge, true),
-                                  n_.merge.mean.data(),
-                                  u_.map,
-                                  dz,
-                                  weights->data(),
-                                  d_merged};
+    const Conv3x3Backward<T> args{normalized<T>(t_.zm, side, n_.merge, true), u_.map, dz,
+                                  weights->data(), d_merged};
     const ThreadGradients<T> accumulators(runner_, packed_size(u_.conv.layout));
     ThreadSums<T> sums(runner_.threads(), side);
     runner_.run<T>(u_.batch, 1, conv3x3_backward_scratch(u_.map, side, side),
@@ -234,14 +221,8 @@ class Backward {
     const auto weights = scratch(packed_size(taps));
     pack(taps, u_.depthwise, weights->data());
     const auto merge = u_.side > 0 ? transposed(u_.merge) : scratch(1);
-    const DepthwiseBackward<T> args{shuffled_source(u_, t_, n_),
-                                    n_.shuffled_mean.data(),
-                                    u_.map,
-                                    dz2,
-                                    weights->data(),
-                                    dzm,
-                                    merge->data(),
-                                    d_shuffled};
+    const DepthwiseBackward<T> args{
+        shuffled_source(u_, t_, n_), u_.map, dz2, weights->data(), dzm, merge->data(), d_shuffled};
     const ThreadGradients<T> d_weights(runner_, packed_size(taps));
     const ThreadGradients<T> d_merge(runner_, u_.side > 0 ? packed_size(u_.merge.layout) : 1);
     ThreadSums<T> sums(runner_.threads(), u_.width);
@@ -261,8 +242,6 @@ class Backward {
   void compress(const T* d_shuffled) {
     const auto weights = transposed(u_.compress);
     PointwiseBackward<T> args{raw<T>(t_.x, u_.in_channels),
-                              nullptr,
-                              nullptr,
                               behind<T>(d_compress_, d_shuffled, t_.z1, u_.width),
                               u_.compress.layout.groups,
                               weights->data(),
@@ -290,8 +269,6 @@ class Backward {
   void merge(const Gradient<T>& dz) {
     const auto weights = transposed(u_.merge);
     const PointwiseBackward<T> args{raw<T>(t_.h, u_.width),
-                                    nullptr,
-                                    nullptr,
                                     dz,
                                     1,
                                     weights->data(),

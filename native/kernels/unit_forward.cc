@@ -25,22 +25,14 @@ std::vector<int32_t> shuffle_order(int64_t channels, int64_t groups) {
 }
 
 template <typename T>
-void UnitNormalizations<T>::shuffle_compress(const std::vector<int32_t>& order) {
-  compress.shuffle(order.data());
-  shuffled_mean.resize(compress.mean.size());
-  for (size_t c = 0; c < compress.mean.size(); ++c) {
-    shuffled_mean[static_cast<size_t>(order[c])] = compress.mean[c];
-  }
-}
-
-template <typename T>
 Source<T> residual_source(const Unit<T>& unit, const UnitTensors<T>& t,
                           const UnitNormalizations<T>& n) {
   Source<T> source = normalized<T>(t.z2, unit.width, n.depthwise, false);
   if (unit.side > 0) {
     source.gate = t.ze;
+    source.gate_mean = n.evolve.mean.data();
     source.gate_scale = n.evolve.scale.data();
-    source.gate_shift = n.evolve.shift.data();
+    source.gate_offset = n.evolve.offset.data();
   }
   return source;
 }
@@ -49,7 +41,7 @@ template <typename T>
 Source<T> shuffled_source(const Unit<T>& unit, const UnitTensors<T>& t,
                           const UnitNormalizations<T>& n) {
   return t.h != nullptr ? raw<T>(t.h, unit.width)
-                        : normalized<T>(t.z1, unit.width, n.compress, true);
+                        : normalized<T>(t.z1, unit.width, n.shuffled, true);
 }
 
 namespace {
@@ -108,7 +100,7 @@ class Forward {
 
   void know_normalizations() {
     known_.compress = running_normalization(unit_.compress.bn);
-    if (unit_.compress.bn.channels > 0) known_.shuffle_compress(order_);
+    known_.shuffled = known_.compress.shuffled(order_);
     known_.depthwise = running_normalization(unit_.bn_depthwise);
     known_.merge = running_normalization(unit_.merge.bn);
     known_.conv = running_normalization(unit_.conv.bn);
@@ -151,9 +143,10 @@ class Forward {
                                    unit_.width,
                                    nullptr,
                                    nullptr,
+                                   nullptr,
                                    nullptr};
     pointwise(args, unit_.compress.bn, n.compress, pixels, runner);
-    if (training_) n.shuffle_compress(order_);
+    if (training_) n.shuffled = n.compress.shuffled(order_);
   }
 
   void depthwise(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t out_rows,
@@ -188,6 +181,7 @@ class Forward {
                                     side,
                                     nullptr,
                                     nullptr,
+                                    nullptr,
                                     nullptr};
     pointwise(merge, unit_.merge.bn, n.merge, pixels, runner);
     const Conv3x3Forward<T> conv{normalized<T>(t.zm, side, n.merge, true), unit_.map, side,
@@ -204,6 +198,7 @@ class Forward {
                                      nullptr,
                                      t.ze,
                                      unit_.width,
+                                     nullptr,
                                      nullptr,
                                      nullptr,
                                      nullptr};
@@ -224,12 +219,14 @@ class Forward {
                              unit_.expanded,
                              nullptr,
                              nullptr,
+                             nullptr,
                              nullptr};
     if (!training_) {
       args.out = t.y;
       args.out_stride = y_stride;
+      args.out_mean = n.expand.mean.data();
       args.out_scale = n.expand.scale.data();
-      args.out_shift = n.expand.shift.data();
+      args.out_offset = n.expand.offset.data();
       args.residual = shortcut;
     }
     pointwise(args, unit_.expand.bn, n.expand, out_pixels, runner);
@@ -337,13 +334,12 @@ UnitNormalizations<T> saved_normalizations(const Unit<T>& unit, const T* statist
   n.conv = next(unit.conv.bn);
   n.evolve = next(unit.evolve.bn);
   n.expand = next(unit.expand.bn);
-  if (unit.compress.bn.channels > 0) n.shuffle_compress(shuffle_order(unit.width, unit.groups));
+  n.shuffled = n.compress.shuffled(shuffle_order(unit.width, unit.groups));
   return n;
 }
 
 #define INSTANTIATE(T)                                                                  \
   template struct Unit<T>;                                                              \
-  template struct UnitNormalizations<T>;                                                \
   template Source<T> residual_source(const Unit<T>&, const UnitTensors<T>&,             \
                                      const UnitNormalizations<T>&);                     \
   template Source<T> shuffled_source(const Unit<T>&, const UnitTensors<T>&,             \

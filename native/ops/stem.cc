@@ -146,8 +146,8 @@ template <typename T>
 NormalizationGradient<T> pool_gradient(Call& call, const StemShape& s, const BatchNorm<T>& bn,
                                        const Normalization<T>& n, T* da) {
   const Runner runner{call.device()};
-  const MaxPoolGradient<T> pool{normalized<T>(call.inputs[7].as<T>(), s.channels, n, true),
-                                n.mean.data(), s.pool, call.inputs[0].as<T>(), da};
+  const MaxPoolGradient<T> pool{normalized<T>(call.inputs[7].as<T>(), s.channels, n, true), s.pool,
+                                call.inputs[0].as<T>(), da};
   ThreadSums<T> sums(runner.threads(), s.channels);
   runner.run<T>(s.batch, 1, max_pool_gradient_scratch(s.channels),
                 [&](int64_t begin, int64_t end, int thread, T* rows) {
@@ -175,8 +175,8 @@ void run_gradient_typed(Call& call) {
   const Gradient<T> dz{da.data(),        s.channels,     nullptr,        call.inputs[7].as<T>(),
                        s.channels,       g.scale.data(), g.slope.data(), g.mean.data(),
                        g.constant.data()};
-  const Conv3x3Backward<T> conv{
-      raw<T>(call.inputs[1].as<T>(), s.in), nullptr, s.conv, dz, weights.data(), d_x};
+  const Conv3x3Backward<T> conv{raw<T>(call.inputs[1].as<T>(), s.in), s.conv, dz, weights.data(),
+                                d_x};
   const ThreadGradients<T> d_weights(runner, packed_size(s.weights()));
   runner.run<T>(s.batch, 1, conv3x3_backward_scratch(s.conv, s.in, s.channels),
                 [&](int64_t begin, int64_t end, int thread, T* tile) {

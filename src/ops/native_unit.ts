@@ -10,7 +10,7 @@ import { type MergeEvolveParams } from './merge_evolve.js';
 import { inferenceForm, markTransient, runGradient, runNative } from './native_gradient.js';
 
 /** A weight or a batch norm, in the order of the native ops' inputs (native/kernels/unit_call.h). */
-type Parameter = tf.Tensor | BatchNormParams;
+export type Parameter = tf.Tensor | BatchNormParams;
 
 export const compressParameters = (p: GroupConvShuffleDepthwiseParams): Parameter[] => [
   p.compress,
@@ -30,12 +30,15 @@ export const branchParameters = (p: MergeEvolveParams): Parameter[] => [
 
 export const expandParameters = (p: ExpandParams): Parameter[] => [p.expand, p.bnExpand];
 
-export interface NativeUnit {
-  /** name of the native op */
-  op: string;
+export interface UnitInputs {
   /** what the unit reads: x, or h and the residual branch */
   activations: tf.Tensor4D[];
   parameters: Parameter[];
+}
+
+export interface NativeUnit extends UnitInputs {
+  /** name of the native op */
+  op: string;
   options: Omit<UnitOptions, 'groups'> & { groups?: number };
   /** the same from stock ops */
   reference: () => tf.Tensor4D;
@@ -71,19 +74,25 @@ function trainingForm(backend: MenetBackend, unit: NativeUnit): tf.Tensor4D {
     };
     return { value: y, gradFunc };
   });
-  const differentiable = unit.parameters.flatMap((parameter) =>
-    parameter instanceof tf.Tensor ? [parameter] : [parameter.scale, parameter.offset],
-  );
-  return run(...unit.activations, ...differentiable) as tf.Tensor4D;
+  return run(...differentiableOf(unit)) as tf.Tensor4D;
 }
 
 function attributesOf({ options: { groups = 1, strides, training = false } }: NativeUnit) {
   return { groups, strides, training };
 }
 
-function inputsOf({ activations, parameters }: NativeUnit): tf.Tensor[] {
+/** Inputs of the native op, in order. */
+export function inputsOf({ activations, parameters }: UnitInputs): tf.Tensor[] {
   const tensors = parameters.flatMap((parameter) =>
     parameter instanceof tf.Tensor ? [parameter] : batchNormTensors(parameter),
+  );
+  return [...activations, ...tensors];
+}
+
+/** Those that have a gradient, in the order of the native gradient's outputs. */
+export function differentiableOf({ activations, parameters }: UnitInputs): tf.Tensor[] {
+  const tensors = parameters.flatMap((parameter) =>
+    parameter instanceof tf.Tensor ? [parameter] : [parameter.scale, parameter.offset],
   );
   return [...activations, ...tensors];
 }
