@@ -102,29 +102,50 @@ void cpu_average(Call& call) {
   });
 }
 
-// Calls body(count, outputs, taps, input pixel) with the output pixels whose windows hold an
-// input pixel, and through which tap each does.
-template <typename Body>
-void for_each_input(const Window& window, int64_t channels, Body&& body) {
-  const WindowAxis &rows = window.rows, &columns = window.columns;
+// The output pixels whose windows hold an input pixel: their gradients, which taps they chose
+// (`which` as find_maxima leaves it, or null), and through which tap each holds the pixel.
+template <typename T>
+struct InputTaps {
+  explicit InputTaps(const Window& window)
+      : gradients(static_cast<size_t>(window.taps())),
+        choices(gradients.size()),
+        index(gradients.size()) {}
+
+  void find(const Window& window, const T* dy, const int32_t* which, int64_t channels, int64_t n,
+            int64_t row, int64_t column) {
+    const WindowAxis &rows = window.rows, &columns = window.columns;
+    count = 0;
+    for (int64_t h = 0; h < rows.filter; ++h) {
+      const int64_t i = rows.output_at(row, h);
+      if (i < 0) continue;
+      for (int64_t w = 0; w < columns.filter; ++w) {
+        const int64_t j = columns.output_at(column, w);
+        if (j < 0) continue;
+        const int64_t start = ((n * rows.output + i) * columns.output + j) * channels;
+        index[count] = static_cast<int32_t>(h * columns.filter + w);
+        choices[count] = which == nullptr ? nullptr : which + start;
+        gradients[count++] = dy + start;
+      }
+    }
+  }
+
+  size_t count = 0;
+  std::vector<const T*> gradients;
+  std::vector<const int32_t*> choices;
+  std::vector<int32_t> index;
+};
+
+// Calls body(taps, input pixel) for all input pixels.
+template <typename T, typename Body>
+void for_each_input(const Window& window, const T* dy, const int32_t* which, int64_t channels,
+                    Body&& body) {
   parallel_for(window.input_pixels(), grain_of(channels * window.taps()),
                [&](int64_t begin, int64_t end, int) {
-                 std::vector<int64_t> outputs(static_cast<size_t>(window.taps()));
-                 std::vector<int32_t> taps(outputs.size());
-                 for_each_pixel(begin, end, rows.input, columns.input,
+                 InputTaps<T> taps(window);
+                 for_each_pixel(begin, end, window.rows.input, window.columns.input,
                                 [&](int64_t n, int64_t row, int64_t column, int64_t pixel) {
-                                  size_t count = 0;
-                                  for (int64_t h = 0; h < rows.filter; ++h) {
-                                    const int64_t i = rows.output_at(row, h);
-                                    if (i < 0) continue;
-                                    for (int64_t w = 0; w < columns.filter; ++w) {
-                                      const int64_t j = columns.output_at(column, w);
-                                      if (j < 0) continue;
-                                      taps[count] = static_cast<int32_t>(h * columns.filter + w);
-                                      outputs[count++] = (n * rows.output + i) * columns.output + j;
-                                    }
-                                  }
-                                  body(count, outputs, taps, pixel);
+                                  taps.find(window, dy, which, channels, n, row, column);
+                                  body(taps, pixel);
                                 });
                });
 }
@@ -147,19 +168,11 @@ void max_gradient(Call& call) {
   int32_t* which = call.scratch<int32_t>(dy.size());
   find_maxima(window, x, call.scratch<T>(dy.size()), which);
   T* dx = call.outputs[0].as<T>();
-  for_each_input(window, channels,
-                 [&](size_t count, const std::vector<int64_t>& outputs,
-                     const std::vector<int32_t>& taps, int64_t pixel) {
-                   std::vector<const T*> gradients(count);
-                   std::vector<const int32_t*> choices(count);
-                   for (size_t t = 0; t < count; ++t) {
-                     gradients[t] = dy.as<T>() + outputs[t] * channels;
-                     choices[t] = which + outputs[t] * channels;
-                   }
-                   MENET_SIMD(chosen_taps<T>)
-                   (static_cast<int64_t>(count), gradients.data(), choices.data(), taps.data(),
-                    channels, dx + pixel * channels);
-                 });
+  for_each_input(window, dy.as<T>(), which, channels, [&](const InputTaps<T>& taps, int64_t pixel) {
+    MENET_SIMD(chosen_taps<T>)
+    (static_cast<int64_t>(taps.count), taps.gradients.data(), taps.choices.data(),
+     taps.index.data(), channels, dx + pixel * channels);
+  });
 }
 
 void cpu_max_grad(Call& call) {
@@ -181,14 +194,10 @@ void average_gradient(Call& call) {
   const Window window = pool_window(call, dx.shape);
   const int64_t channels = dx.dim(3);
   const T factor = T(1) / static_cast<T>(window.taps());
-  for_each_input(window, channels,
-                 [&](size_t count, const std::vector<int64_t>& outputs, const std::vector<int32_t>&,
-                     int64_t pixel) {
-                   std::vector<const T*> gradients(count);
-                   for (size_t t = 0; t < count; ++t)
-                     gradients[t] = dy.as<T>() + outputs[t] * channels;
+  for_each_input(window, dy.as<T>(), nullptr, channels,
+                 [&](const InputTaps<T>& taps, int64_t pixel) {
                    MENET_SIMD(sum_taps<T>)
-                   (static_cast<int64_t>(count), gradients.data(), factor, channels,
+                   (static_cast<int64_t>(taps.count), taps.gradients.data(), factor, channels,
                     dx.as<T>() + pixel * channels);
                  });
 }
