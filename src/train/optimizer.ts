@@ -6,8 +6,9 @@ import type { OptimizerConfig } from './config.js';
 export class Sgd {
   /** The variables it updates, by published name. */
   readonly parameters: ReadonlyMap<string, tf.Variable>;
-  /** Momentum buffers by parameter name; empty without momentum and before the first step. */
+  /** Momentum buffers by parameter name; empty without momentum and before the first step's {@link prepare}. */
   readonly momentum = new Map<string, tf.Variable>();
+  private stepped = false;
 
   constructor(
     private readonly config: OptimizerConfig,
@@ -23,24 +24,32 @@ export class Sgd {
   /** Updates every parameter in place. `gradients` are keyed by variable, as tf.variableGrads has them. */
   step(gradients: tf.NamedTensorMap, learningRate: number): void {
     const { momentum, weight_decay: weightDecay, nesterov } = this.config;
-    const firstStep = this.momentum.size === 0;
-    if (firstStep && this.usesMomentum) this.allocate();
+    this.prepare();
     const parameters = [...this.parameters.values()];
     sgdUpdate(
       parameters,
       parameters.map((parameter) => gradients[parameter.name] as tf.Tensor),
       [...this.momentum.values()],
-      { learningRate, momentum, weightDecay, nesterov, firstStep },
+      { learningRate, momentum, weightDecay, nesterov, firstStep: !this.stepped },
     );
+    this.stepped = true;
   }
 
-  /** Makes the momentum buffers, of zeros; a resumed run fills them. */
-  allocate(): void {
+  /** Makes the momentum buffers where there are none: before the step that needs memory most. */
+  prepare(): void {
+    if (!this.usesMomentum || this.momentum.size > 0) return;
     for (const [name, parameter] of this.parameters) {
       const zeros = tf.zerosLike(parameter);
       this.momentum.set(name, tf.variable(zeros, false));
       zeros.dispose();
     }
+  }
+
+  /** The momentum buffers of a run that goes on, to be filled. */
+  resume(): ReadonlyMap<string, tf.Variable> {
+    this.prepare();
+    this.stepped = true;
+    return this.momentum;
   }
 
   dispose(): void {

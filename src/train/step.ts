@@ -23,6 +23,7 @@ export function trainingStep(
   labels: tf.Tensor1D,
   learningRate: number,
 ): StepOutput {
+  optimizer.prepare();
   let logits: tf.Tensor2D | undefined;
   const { value, grads } = tf.variableGrads(() => {
     logits = tf.keep(model.apply(images, { training: true }));

@@ -34,10 +34,10 @@ export function restoreTensors(
   loadState(model, tensors, file);
   const hasMomentum = [...tensors.keys()].some((name) => name.startsWith(slotPrefix));
   if (!hasMomentum || !optimizer.usesMomentum) return;
-  optimizer.allocate();
+  const momentum = optimizer.resume();
   tf.tidy(() => {
     for (const entry of model.entries) {
-      const buffer = optimizer.momentum.get(entry.name);
+      const buffer = momentum.get(entry.name);
       if (!buffer) continue;
       const found = tensors.get(slotPrefix + entry.name);
       if (found?.shape.join() !== entry.shape.join())
