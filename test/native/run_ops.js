@@ -1,0 +1,62 @@
+/**
+ * Runs a few ops and prints the instruction set and the results, for isa.test.ts:
+ * node run_ops.js ADDON. A process has one instruction set, so each needs its own.
+ */
+import { createRequire } from 'node:module';
+
+const door = createRequire(import.meta.url)(process.argv[2]);
+
+function tensor(shape, seed) {
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < values.length; i++) values[i] = Math.sin(seed + i * 1.37);
+  const id = door.allocate(values.byteLength);
+  door.write(id, values);
+  return { id, shape, dtype: 'float32' };
+}
+
+const window = { strides: [1, 1], dilations: [1, 1], pad: [1, 1, 1, 1] };
+const images = [2, 7, 6, 37];
+const cases = [
+  ['Exp', [[1003]], {}],
+  ['Sigmoid', [[1003]], {}],
+  ['Multiply', [[50, 37], [37]], {}],
+  ['Maximum', [[1003], [1003]], {}],
+  ['Sum', [[41, 37]], { axes: [0], keepDims: false }],
+  ['Softmax', [[9, 101]], {}],
+  [
+    'BatchMatMul',
+    [
+      [1, 33, 70],
+      [1, 70, 45],
+    ],
+    { transposeA: false, transposeB: false },
+  ],
+  ['Conv2D', [images, [3, 3, 37, 19]], window],
+  ['Conv2DBackpropFilter', [images, [2, 7, 6, 19]], { ...window, filterShape: [3, 3, 37, 19] }],
+  ['DepthwiseConv2dNative', [images, [3, 3, 37, 1]], window],
+  [
+    'DepthwiseConv2dNative',
+    [
+      [2, 7, 6, 3],
+      [3, 3, 3, 1],
+    ],
+    window,
+  ],
+  [
+    'DepthwiseConv2dNativeBackpropFilter',
+    [images, images],
+    { ...window, filterShape: [3, 3, 37, 1] },
+  ],
+  ['MaxPool', [images], { ...window, filterSize: [3, 3] }],
+  ['AvgPool', [images], { ...window, filterSize: [3, 3] }],
+  ['FusedBatchNorm', [images, [37], [37], [37], [37]], { varianceEpsilon: 2 }],
+];
+
+const results = cases.map(([op, shapes, attributes]) => {
+  const inputs = shapes.map((shape, i) => tensor(shape, i + 1));
+  const [y] = door.run(op, inputs, attributes);
+  const values = new Float32Array(y.shape.reduce((a, b) => a * b, 1));
+  door.read(y.id, values);
+  return { op, values: [...values] };
+});
+console.log(JSON.stringify({ isa: door.isa(), results }));
