@@ -36,12 +36,6 @@ export const elementwiseBinary: NativeKernels = {
   NotEqual: binary('NotEqual', comparable),
   Prelu: binary('Prelu', floats, ['x', 'alpha']),
   RealDiv: binary('RealDiv', floats),
-  Select: ({ inputs, backend }) => {
-    const { condition, t, e } = inputs;
-    if (condition!.dtype !== 'bool' || t!.dtype !== e!.dtype) return undefined;
-    if (!comparable.includes(t!.dtype)) return undefined;
-    return backend.run('Select', [condition!, t!, e!])[0];
-  },
   SquaredDifference: binary('SquaredDifference', numbers),
   Sub: binary('Sub', numbers),
 };

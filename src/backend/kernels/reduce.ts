@@ -44,28 +44,12 @@ function reduction(op: string, dtypes: readonly string[], axisName = 'axis'): Na
   };
 }
 
-function argReduction(op: string): NativeKernel {
-  return ({ inputs, attrs, backend }) => {
-    const x = inputs.x!;
-    if (!numbers.includes(x.dtype) || x.shape.includes(0)) return undefined;
-    const [axis] = tf.util.parseAxisParam(attrs.axis as number, x.shape);
-    return backend.run(op, [x], { axes: [axis!], keepDims: false })[0];
-  };
-}
-
 const numbers = ['float32', 'int32'];
 
 export const reductions: NativeKernels = {
-  ArgMax: argReduction('ArgMax'),
-  ArgMin: argReduction('ArgMin'),
   Max: reduction('Max', numbers, 'reductionIndices'),
   Mean: reduction('Mean', ['float32']),
   Min: reduction('Min', numbers),
   Prod: reduction('Prod', numbers),
-  Softmax: ({ inputs, backend, attrs }) => {
-    const x = inputs.logits!;
-    if (x.dtype !== 'float32' || attrs.dim !== x.shape.length - 1) return undefined;
-    return backend.run('Softmax', [x])[0];
-  },
   Sum: reduction('Sum', numbers),
 };
