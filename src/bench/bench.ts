@@ -47,7 +47,7 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   print(tableHeader(report));
   const limits = quick ? { rounds: 5, budget: 1000 } : { rounds: 15, budget: 4000 };
   for (const benchCase of benchCases(quick).filter(({ op }) => ops.includes(op))) {
-    for (const row of await measure(benchCase, { ...limits, threads })) {
+    for await (const row of measure(benchCase, { ...limits, threads })) {
       report.rows.push(row);
       print(describeRow(row));
     }

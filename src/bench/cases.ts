@@ -82,23 +82,29 @@ const unitOps = ['groupConvShuffleDepthwise', 'mergeEvolve', 'meUnit', 'shuffleU
 /** Every operation the benchmark knows, in the order of its rows. */
 export const benchOps: readonly string[] = [...unitOps, 'stem', 'softmaxCrossEntropy', 'network'];
 
-/** The cases of the full benchmark (batch 32; downsampling units of 228-MENet only), or of the quick one: one small case per operation. */
+/**
+ * The full benchmark (batch 32): every operation at 228-MENet's shapes, the whole unit also where
+ * it downsamples and at the shapes of the smallest and the largest network. Or the quick one: one
+ * small case per operation.
+ */
 export function benchCases(quick = false): BenchCase[] {
   return quick ? quickCases() : fullCases();
 }
 
 function fullCases(): BenchCase[] {
   const batch = 32;
-  const units = unitOps.flatMap((op) =>
-    [small, middle, large].flatMap((name) =>
-      [0, 1, 2].flatMap((stage) => [
-        unitCase(op, name, stage, 1, batch),
-        ...(name === middle ? [unitCase(op, name, stage, 2, batch)] : []),
-      ]),
+  const stages = [0, 1, 2];
+  return [
+    ...unitOps.flatMap((op) => stages.map((stage) => unitCase(op, middle, stage, 1, batch))),
+    ...stages.map((stage) => unitCase('meUnit', middle, stage, 2, batch)),
+    ...[small, large].flatMap((name) =>
+      stages.map((stage) => unitCase('meUnit', name, stage, 1, batch)),
     ),
-  );
-  const stems = [small, middle, large].map((name) => stemCase(name, batch, 224));
-  return [...units, ...stems, lossCase(batch), networkCase(middle, batch, 224)];
+    ...[small, middle, large].map((name) => stemCase(name, batch, 224)),
+    lossCase(batch),
+    networkCase(middle, 2, 224),
+    networkCase(middle, batch, 224),
+  ];
 }
 
 function quickCases(): BenchCase[] {

@@ -14,15 +14,22 @@ function send(reply: Reply): void {
   process.send?.(reply);
 }
 
+/** The driver lacks a kernel, or ran out of WebAssembly's 2 GiB, which shows in many ways. */
+function isBeyondDriver(error: Error): boolean {
+  return (
+    error instanceof Unavailable ||
+    error.name === 'RuntimeError' || // WebAssembly's
+    /not registered for (the )?backend/.test(error.message)
+  );
+}
+
 async function guard(work: () => Promise<Reply>): Promise<void> {
   try {
     send(await work());
   } catch (error) {
     const { message, stack } = error as Error;
-    const missing =
-      error instanceof Unavailable || /not registered for (the )?backend/.test(message);
     send(
-      missing
+      isBeyondDriver(error as Error)
         ? { type: 'unavailable', reason: message }
         : { type: 'failed', message: stack ?? message },
     );

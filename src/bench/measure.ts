@@ -35,13 +35,14 @@ export interface Row {
 const TOLERANCE = 1e-3;
 
 /** Measures a case in both modes, with every driver in a process of its own. */
-export async function measure(benchCase: BenchCase, options: MeasureOptions): Promise<Row[]> {
+export async function* measure(
+  benchCase: BenchCase,
+  options: MeasureOptions,
+): AsyncGenerator<Row, void> {
   const processes = driverNames.map((name) => new DriverProcess(name, options.threads));
   try {
-    const rows: Row[] = [];
     for (const mode of ['forward', 'gradient'] as const)
-      rows.push(await measureMode(processes, benchCase, mode, options));
-    return rows;
+      yield await measureMode(processes, benchCase, mode, options);
   } finally {
     for (const driver of processes) driver.stop();
   }

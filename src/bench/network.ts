@@ -18,6 +18,8 @@ export function prepareNetwork(
 ): Subject {
   if (!fused && tf.getBackend() === 'menet')
     throw new Unavailable('on this backend a network runs fused operations');
+  if (tf.getBackend() === 'cpu' && mode === 'gradient' && batch > 2)
+    throw new Unavailable('takes many minutes; measured with a batch of 2');
 
   const model = createModel(readModelConfig(modelFile(name)), { seed: 1 });
   const random = new Random(2);

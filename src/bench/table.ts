@@ -36,7 +36,8 @@ export function describeRow(row: Row): string {
 
 function cell(measurement: Measurement | undefined): string {
   if (!measurement?.timing) return 'n/a';
-  const { median, quartiles } = measurement.timing;
+  const { median, quartiles, samples } = measurement.timing;
+  if (samples === 1) return `${short(median)} (one run)`;
   return `${short(median)} (${short(quartiles[0])}-${short(quartiles[1])})`;
 }
 
