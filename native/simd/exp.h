@@ -9,8 +9,8 @@ namespace MENET_ISA {
 // Within 2 ulp; infinities, NaN and results below the least normal number as in the C
 // library. exp(x) = 2^n exp(r), |r| <= ln 2 / 2, with a polynomial from Cephes' expf.
 inline float exponential(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float below = x > 89.0f ? 89.0f : x;
+  constexpr float kRound = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer
+  const float below = x < 89.0f ? x : 89.0f;  // NaN too, which has no integer part
   const float bounded = below < -104.0f ? -104.0f : below;
   const float n = (bounded * 1.44269504088896341f + kRound) - kRound;
   const float r = (bounded - n * 0.693359375f) - n * -2.12194440e-4f;
@@ -28,7 +28,7 @@ inline float exponential(float x) {
   float first, second;
   __builtin_memcpy(&first, &bits[0], sizeof first);
   __builtin_memcpy(&second, &bits[1], sizeof second);
-  return p * first * second;
+  return x == x ? p * first * second : x;
 }
 
 inline double exponential(double x) { return __builtin_exp(x); }
