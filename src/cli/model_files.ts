@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readCheckpoint, type Checkpoint } from '../checkpoints/checkpoint.js';
 import { checkConfig } from '../config_file.js';
 import { reject } from '../errors.js';

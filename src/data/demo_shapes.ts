@@ -54,7 +54,16 @@ export const shapes: ReadonlyMap<string, Shape> = new Map(
   Object.entries(outlines).map(([name, shape]) => [name, withUnitArea(shape)]),
 );
 
+/** Measured at its first use: importing the package should cost nothing. */
 function withUnitArea(shape: Shape): Shape {
+  let scale: number | undefined;
+  return (x, y) => {
+    scale ??= Math.sqrt(Math.PI / area(shape));
+    return shape(x / scale, y / scale) * scale;
+  };
+}
+
+function area(shape: Shape): number {
   const steps = 256;
   const extent = 1.5;
   let inside = 0;
@@ -65,6 +74,5 @@ function withUnitArea(shape: Shape): Shape {
       if (shape(x, y) < 0) inside++;
     }
   }
-  const scale = Math.sqrt(Math.PI / (inside * ((2 * extent) / steps) ** 2));
-  return (x, y) => shape(x / scale, y / scale) * scale;
+  return inside * ((2 * extent) / steps) ** 2;
 }

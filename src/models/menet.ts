@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { classifierBlock } from './classifier.js';
 import { bottleneck, meUnitBlock } from './me_unit.js';
 import { type Architecture, commonFields, registerFamily } from './registry.js';

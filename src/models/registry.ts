@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Block } from './block.js';
 
 /** Fields that every model configuration has. */

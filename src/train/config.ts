@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readConfigFile } from '../config_file.js';
 import { transforms } from '../data/transforms.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkConfig } from '../config_file.js';
 import { emptyTotals } from './metrics.js';
 
