@@ -53,7 +53,7 @@ test(`training ${name} at batch ${batch} keeps little more than its raw convolut
   expect(after.systemAllocations).toBe(systemAllocations);
 
   const parameters = [...optimizer.parameters.values()].reduce((sum, { size }) => sum + size, 0);
-  const layers = model.layers() as Layer[];
+  const layers = model.layers();
   const limit = 1.2 * (keptBytes(layers) + 3 * 4 * parameters);
   expect(after.peakBytesReserved).toBeLessThan(limit);
 
