@@ -24,6 +24,7 @@ export function install(): Installed {
   const tarball = path.join(project, output.trim().split('\n').at(-1)!);
   const listing = execFileSync('tar', ['-tzf', tarball], options);
 
+  fs.writeFileSync(path.join(project, 'package.json'), '{ "private": true }');
   fs.mkdirSync(packageFolder, { recursive: true });
   execFileSync('tar', ['-xzf', tarball, '-C', packageFolder, '--strip-components=1']);
   const { dependencies } = JSON.parse(
