@@ -36,7 +36,8 @@ bool back(void* address, size_t bytes) {
 }
 void unback(void* address, size_t bytes) {
   // A fresh mapping drops the pages whatever the system's madvise does.
-  mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  static_cast<void>(mmap(address, bytes, PROT_NONE, kFlags, -1, 0));
 }
 #endif
 
