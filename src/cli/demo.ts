@@ -19,7 +19,7 @@ import { predictFile } from './predict.js';
 
 const flags = {
   out: { help: 'folder of the demo', value: 'DIR', default: 'demo' },
-  'print-freq': { ...printFrequency, default: 40 },
+  'print-freq': { ...printFrequency, default: 100 },
   ...computeFlags,
 } as const;
 
