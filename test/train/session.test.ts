@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
 import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
@@ -12,7 +13,7 @@ import { makeTinyRun, type TinyRun } from './tiny_run.js';
 let tiny: TinyRun;
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await tf.setBackend('menet');
   tiny = await makeTinyRun();
 });
 afterAll(() => tiny.remove());
