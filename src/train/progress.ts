@@ -63,10 +63,28 @@ class Pace {
     return this.milliseconds / this.steps;
   }
 
+  get imageRate(): number {
+    return (1000 * this.images) / this.milliseconds;
+  }
+
+  get waitTime(): number {
+    return this.waited / this.steps;
+  }
+
+  /** For a line that has room. */
   toString(): string {
-    const rate = (1000 * this.images) / this.milliseconds;
-    const wait = this.waited / this.steps;
-    return `${rate.toFixed(0)} images/s  step ${this.stepTime.toFixed(1)} ms  data ${wait.toFixed(1)} ms`;
+    return (
+      `${this.imageRate.toFixed(0)} images/s  step ${this.stepTime.toFixed(1)} ms  ` +
+      `data ${this.waitTime.toFixed(1)} ms`
+    );
+  }
+
+  /** For a terminal of 80 columns. */
+  get brief(): string {
+    return (
+      `${this.imageRate.toFixed(0)} img/s ${this.stepTime.toFixed(1)} ms ` +
+      `data ${this.waitTime.toFixed(1)}`
+    );
   }
 }
 
@@ -158,19 +176,26 @@ class ProgressBar implements Progress {
 
   private draw(end: string): void {
     const { done, averages } = this.last as StepReport;
-    const remaining = clock((this.pace.stepTime * (this.steps - done)) / 1000);
-    const text =
-      `${this.title} ${bar(done / this.steps)} ${done}/${this.steps}  ` +
-      `${describe(averages)}  ${this.pace}  ${remaining}`;
-    this.stream.write(`\r\x1b[K${text.slice(0, (this.stream.columns ?? 120) - 1)}${end}`);
+    const { loss, top1, top5 } = averages;
+    const figures =
+      `${done}/${this.steps} loss ${loss.toFixed(3)} top-1 ${top1.toFixed(1)} ` +
+      `top-5 ${top5.toFixed(1)} ${this.pace.brief} ` +
+      clock((this.pace.stepTime * (this.steps - done)) / 1000);
+    const columns = this.stream.columns || 100;
+    const room = columns - this.title.length - figures.length - 3;
+    const text = `${this.title} ${bar(done / this.steps, room)}${figures}`;
+    this.stream.write(`\r\x1b[K${text.slice(0, columns - 1)}${end}`);
   }
 }
 
-const barWidth = 16;
+const widestBar = 24;
 
-function bar(share: number): string {
-  const full = Math.round(Math.min(share, 1) * barWidth);
-  return '━'.repeat(full) + '─'.repeat(barWidth - full);
+/** As wide as there is room; nothing where there is little. */
+function bar(share: number, room: number): string {
+  const width = Math.min(room, widestBar);
+  if (width < 4) return '';
+  const full = Math.round(Math.min(share, 1) * width);
+  return `${'━'.repeat(full)}${'─'.repeat(width - full)} `;
 }
 
 function clock(seconds: number): string {

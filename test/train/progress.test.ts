@@ -48,8 +48,19 @@ describe('on a terminal', () => {
     expect(written.join('')).not.toContain('\n');
     progress.finish();
     expect(written.at(-1)).toBe(
-      '\r\x1b[Ktrain 1/2 ━━━━━━━━──────── 2/4  loss 0.5000  top-1 25.00  top-5 75.50  ' +
-        '400 images/s  step 20.0 ms  data 0.5 ms  0:00\n',
+      '\r\x1b[Ktrain 1/2 ━━━━━━━━━━━━──────────── 2/4 loss 0.500 top-1 25.0 top-5 75.5 ' +
+        '400 img/s 20.0 ms data 0.5 0:00\n',
+    );
+  });
+
+  it('shows all figures on 80 columns, with what bar there is room for', () => {
+    const { written, stream } = recorder({ isTTY: true, columns: 80 });
+    const progress = createProgress(stream, 4);
+    progress.start('train 12/90', 1251);
+    progress.step(report(1000));
+    progress.finish();
+    expect(written.at(-1)).toBe(
+      '\r\x1b[Ktrain 12/90 1000/1251 loss 0.001 top-1 25.0 top-5 75.5 400 img/s 20.0 ms data 0.5 \n',
     );
   });
 
