@@ -108,6 +108,17 @@ describe('trainNetwork', () => {
       );
   });
 
+  it('keeps the best checkpoint where nothing better came', async () => {
+    const stopped = path.join(tiny.folder, 'unbeaten.safetensors');
+    const run = await trainNetwork(session('unbeaten', stopAfter(6)));
+    const { tensors, metadata } = await readCheckpoint(run.last);
+    await writeSafetensors(stopped, { tensors, metadata: { ...metadata, best_prec1: 100 } });
+    const best = readFileSync(run.best);
+    const summary = await trainNetwork(session('unbeaten', { resume: stopped }));
+    expect(summary.best_top1).toBe(100);
+    expect(readFileSync(run.best).equals(best)).toBe(true);
+  });
+
   it('stops when the loss is no number, leaving the checkpoint from before', async () => {
     const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
     const run = trainNetwork(session('whole', { optimizer }));
