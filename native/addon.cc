@@ -2,6 +2,8 @@
 // write, run. Everything that is thrown inside becomes a JavaScript exception.
 #include <napi.h>
 
+#include <cmath>
+
 #include "core/buffers.h"
 #include "core/isa.h"
 #include "core/op.h"
@@ -11,18 +13,37 @@ namespace menet {
 
 namespace {
 
-Tensor to_tensor(const Buffers& buffers, const Napi::Value& value, Device*& device) {
-  Tensor tensor;
-  if (value.IsNull() || value.IsUndefined()) return tensor;
+// An input as JavaScript gives it; id 0 where an optional one is not given.
+struct Argument {
+  TensorType type;
+  Buffers::Handle id = 0;
+};
+
+Argument to_argument(const Napi::Value& value) {
+  Argument argument;
+  if (value.IsNull() || value.IsUndefined()) return argument;
   const Napi::Object object = value.As<Napi::Object>();
-  tensor.dtype = dtype_from_name(object.Get("dtype").As<Napi::String>());
+  argument.type.dtype = dtype_from_name(object.Get("dtype").As<Napi::String>());
   const Napi::Array shape = object.Get("shape").As<Napi::Array>();
-  tensor.shape.resize(shape.Length());
-  for (uint32_t i = 0; i < shape.Length(); ++i) {
-    tensor.shape[i] = shape.Get(i).As<Napi::Number>().Int64Value();
-    if (tensor.shape[i] < 0) throw_error("expected sizes of at least 0, got ", tensor.shape[i]);
+  const uint32_t rank = shape.Length();
+  for (uint32_t i = 0; i < rank; ++i) {
+    const double size = shape.Get(i).As<Napi::Number>().DoubleValue();
+    if (!(size >= 0 && size <= kLargestSize) || size != std::floor(size)) {
+      throw_error("expected sizes of 0 to ", kLargestSize, ", got ", size);
+    }
+    argument.type.shape.push_back(static_cast<int64_t>(size));
   }
-  const Buffer& buffer = buffers.get(object.Get("id").As<Napi::Number>().Int64Value());
+  argument.id = object.Get("id").As<Napi::Number>().Int64Value();
+  return argument;
+}
+
+// Where the argument lies. Nothing that JavaScript could interrupt may run between this and
+// the op: a getter could free the buffer.
+Tensor to_tensor(const Buffers& buffers, const Argument& argument, Device*& device) {
+  Tensor tensor;
+  static_cast<TensorType&>(tensor) = argument.type;
+  if (argument.type.dtype == DType::kNone) return tensor;
+  const Buffer& buffer = buffers.get(argument.id);
   if (tensor.bytes() > buffer.bytes) {
     throw_error("expected a buffer of ", tensor.bytes(), " bytes for shape ",
                 to_string(tensor.shape), ", got ", buffer.bytes);
@@ -55,11 +76,12 @@ Attributes::Value to_attribute(const std::string& name, const Napi::Value& value
     throw_error("attribute ", name, ": expected a number, boolean, string or list of numbers");
   }
   const Napi::Array array = value.As<Napi::Array>();
-  std::vector<double> numbers(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) {
+  const uint32_t count = array.Length();
+  std::vector<double> numbers;
+  for (uint32_t i = 0; i < count; ++i) {
     const Napi::Value element = array.Get(i);
     if (!element.IsNumber()) throw_error("attribute ", name, ": expected a list of numbers");
-    numbers[i] = element.As<Napi::Number>().DoubleValue();
+    numbers.push_back(element.As<Napi::Number>().DoubleValue());
   }
   return numbers;
 }
@@ -93,11 +115,19 @@ HostBytes host_bytes(const Napi::Value& value) {
     if (status != napi_ok) throw_error("expected a typed array with memory");
     return {data, array.ByteLength()};
   }
+  if (value.IsDataView()) {
+    void* data = nullptr;
+    size_t size = 0;
+    if (napi_get_dataview_info(value.Env(), value, &size, &data, nullptr, nullptr) != napi_ok) {
+      throw_error("expected a DataView with memory");
+    }
+    return {data, size};
+  }
   if (value.IsArrayBuffer()) {
     Napi::ArrayBuffer buffer = value.As<Napi::ArrayBuffer>();
     return {buffer.Data(), buffer.ByteLength()};
   }
-  throw_error("expected a typed array or ArrayBuffer");
+  throw_error("expected a typed array, DataView or ArrayBuffer");
 }
 
 class Addon : public Napi::Addon<Addon> {
@@ -135,7 +165,7 @@ class Addon : public Napi::Addon<Addon> {
 
   static int64_t Integer(const Napi::CallbackInfo& info, size_t i) {
     const double value = info[i].IsNumber() ? info[i].As<Napi::Number>().DoubleValue() : -1;
-    if (!(value >= 0 && value <= 9007199254740991.0)) {
+    if (!(value >= 0 && value <= 9007199254740991.0) || value != std::floor(value)) {
       throw_error("argument ", i, ": expected a whole number of at least 0");
     }
     return static_cast<int64_t>(value);
@@ -199,27 +229,37 @@ class Addon : public Napi::Addon<Addon> {
     const Napi::Env env = info.Env();
     const std::string name = info[0].As<Napi::String>();
     const Op& op = op_named(name);
-    const Napi::Array list = info[1].As<Napi::Array>();
+    const std::vector<Argument> arguments = Arguments(name, info[1].As<Napi::Array>());
+    const Attributes attributes = to_attributes(info[2]);
     Device* device = nullptr;
     std::vector<Tensor> inputs;
-    inputs.reserve(list.Length());
+    inputs.reserve(arguments.size());
     try {
-      for (uint32_t i = 0; i < list.Length(); ++i) {
-        inputs.push_back(to_tensor(buffers_, list.Get(i), device));
-      }
+      for (const Argument& a : arguments) inputs.push_back(to_tensor(buffers_, a, device));
     } catch (const Error& error) {
       throw_error(name, ": input ", inputs.size(), ": ", error.what());
     }
     if (device == nullptr) device = &DeviceOf(info, 3);
-    const Attributes attributes = to_attributes(info[2]);
     Call call(op, *device, std::move(inputs), attributes);
-    return RunCall(env, op, call);
+    return Named(op, [&] { return RunCall(env, op, call); });
+  }
+
+  static std::vector<Argument> Arguments(const std::string& op, const Napi::Array& list) {
+    const uint32_t count = list.Length();
+    std::vector<Argument> arguments;
+    try {
+      for (uint32_t i = 0; i < count; ++i) arguments.push_back(to_argument(list.Get(i)));
+    } catch (const Error& error) {
+      throw_error(op, ": input ", arguments.size(), ": ", error.what());
+    }
+    return arguments;
   }
 
   Napi::Value RunCall(Napi::Env env, const Op& op, Call& call) {
     const Op::Run run = call.device().kind() == DeviceKind::kCpu ? op.cpu : op.cuda;
     call.expect(run != nullptr, "expected a kernel for ", call.device().name(), ", found none");
-    const std::vector<TensorType> types = Infer(op, call);
+    const FixedThreadCount threads;
+    const std::vector<TensorType> types = op.infer(call);
     std::vector<Buffers::Handle> ids;
     try {
       for (const TensorType& type : types) {
@@ -239,14 +279,15 @@ class Addon : public Napi::Addon<Addon> {
     return outputs;
   }
 
-  // What attribute access throws does not know the op.
-  static std::vector<TensorType> Infer(const Op& op, const Call& call) {
+  // What attributes, tensors and the allocator throw does not know the op.
+  template <typename Body>
+  static Napi::Value Named(const Op& op, const Body& body) {
     try {
-      return op.infer(call);
+      return body();
     } catch (const Error& error) {
       const std::string message = error.what();
-      if (message.rfind("attribute ", 0) == 0) throw_error(op.name, ": ", message);
-      throw;
+      if (message.rfind(std::string(op.name) + ":", 0) == 0) throw;
+      throw_error(op.name, ": ", message);
     }
   }
 

@@ -1,7 +1,6 @@
 #include "core/op.h"
 
 #include <cmath>
-#include <limits>
 
 namespace menet {
 
@@ -20,8 +19,12 @@ const T& get_as(const Attributes::Value& value, const char* name, const char* ki
 }
 
 int64_t to_integer(double value, const char* name) {
-  if (!(std::abs(value) <= 9007199254740991.0) || value != std::floor(value)) {
+  if (!(value == std::floor(value))) {
     throw_error("attribute ", name, ": expected an integer, got ", value);
+  }
+  if (std::abs(value) > kLargestSize) {
+    throw_error("attribute ", name, ": expected an integer of at most ", kLargestSize, ", got ",
+                value);
   }
   return static_cast<int64_t>(value);
 }

@@ -27,6 +27,8 @@ const TypeInfo& info_of(DType dtype) {
   throw_error("expected a dtype of this build, got number ", static_cast<int>(dtype));
 }
 
+constexpr int64_t kLargestBytes = int64_t{1} << 40;  // 1 TiB, the addresses of an arena
+
 }  // namespace
 
 size_t bytes_per_element(DType dtype) { return info_of(dtype).bytes; }
@@ -44,6 +46,23 @@ int64_t size_of(const Shape& shape) {
   int64_t size = 1;
   for (int64_t d : shape) size *= d;
   return size;
+}
+
+size_t TensorType::bytes() const {
+  // Empty dimensions count as 1: the products of the others occur in strides and outputs.
+  int64_t bytes = static_cast<int64_t>(bytes_per_element(dtype));
+  bool empty = false;
+  for (int64_t d : shape) {
+    if (d < 0 || d > kLargestSize) {
+      throw_error("expected sizes of 0 to ", kLargestSize, ", got shape ", to_string(shape));
+    }
+    empty = empty || d == 0;
+    if (d > 0 && bytes > kLargestBytes / d) {
+      throw_error("expected at most ", kLargestBytes, " bytes, got shape ", to_string(shape));
+    }
+    bytes *= d == 0 ? 1 : d;
+  }
+  return empty ? 0 : static_cast<size_t>(bytes);
 }
 
 std::string to_string(const Shape& shape) {

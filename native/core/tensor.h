@@ -15,6 +15,9 @@ DType dtype_from_name(const std::string& name);  // throws on an unknown name
 
 using Shape = std::vector<int64_t>;
 
+// The largest size of a dimension and of an integer attribute: products of two do not overflow.
+constexpr int64_t kLargestSize = 2147483647;
+
 int64_t size_of(const Shape& shape);
 std::string to_string(const Shape& shape);  // "[2,3]"
 
@@ -23,7 +26,8 @@ struct TensorType {
   Shape shape;
 
   int64_t size() const { return size_of(shape); }
-  size_t bytes() const { return static_cast<size_t>(size()) * bytes_per_element(dtype); }
+  // Throws where a size is out of [0, kLargestSize] or all of them are more than can be addressed.
+  size_t bytes() const;
 };
 
 template <typename T>

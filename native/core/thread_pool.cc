@@ -121,9 +121,15 @@ std::atomic<int>& configured_threads() {
   return count;
 }
 
+thread_local int fixed_threads = 0;  // 0: not fixed
+
 }  // namespace
 
-int thread_count() { return configured_threads().load(); }
+int thread_count() { return fixed_threads > 0 ? fixed_threads : configured_threads().load(); }
+
+FixedThreadCount::FixedThreadCount() { fixed_threads = configured_threads().load(); }
+
+FixedThreadCount::~FixedThreadCount() { fixed_threads = 0; }
 
 void set_thread_count(int count) {
   if (count < 1 || count > kMaxThreads) {

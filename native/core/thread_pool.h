@@ -11,6 +11,16 @@ namespace menet {
 int thread_count();
 void set_thread_count(int count);  // 1 to 256, throws otherwise
 
+// While it lives, thread_count() of the calling thread stays what it was: kernels size their
+// scratch by it, and another JavaScript thread may set another.
+class FixedThreadCount {
+ public:
+  FixedThreadCount();
+  ~FixedThreadCount();
+  FixedThreadCount(const FixedThreadCount&) = delete;
+  FixedThreadCount& operator=(const FixedThreadCount&) = delete;
+};
+
 // body(begin, end, thread) over a static partition of [0, count) into at most
 // thread_count() contiguous ranges, thread being the range's number: for the same
 // thread count the same ranges, whichever thread runs them. Ranges hold at least

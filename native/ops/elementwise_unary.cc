@@ -15,6 +15,7 @@ std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(1);
   const bool integer = static_cast<int>(function) < kIntegerUnaryFunctions;
   if (!(integer && call.inputs[0].dtype == DType::kInt32)) call.expect_float(0, "x");
+  if (call.attributes.has("alpha")) call.attributes.number("alpha");
   return {call.inputs[0]};
 }
 

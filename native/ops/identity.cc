@@ -9,6 +9,7 @@ namespace {
 
 std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(1);
+  call.expect(static_cast<bool>(call.inputs[0]), "x: expected a tensor, got nothing");
   return {call.inputs[0]};
 }
 

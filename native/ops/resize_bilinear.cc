@@ -18,8 +18,9 @@ std::vector<TensorType> infer(const Call& call) {
   call.expect(size.size() == 2 && size[0] > 0 && size[1] > 0, "size: expected 2 sizes above 0");
   call.expect(x.dim(1) > 0 && x.dim(2) > 0, "images: expected pixels, got shape ",
               to_string(x.shape));
-  call.attributes.flag("alignCorners");
-  call.attributes.flag("halfPixelCenters");
+  const bool corners = call.attributes.flag("alignCorners");
+  call.expect(!(call.attributes.flag("halfPixelCenters") && corners),
+              "halfPixelCenters: expected false where alignCorners is true");
   return {{x.dtype, {x.dim(0), size[0], size[1], x.dim(3)}}};
 }
 
@@ -48,6 +49,7 @@ std::vector<Source> sources(const Call& call, int64_t input, int64_t output) {
 template <typename T>
 void resize(Call& call) {
   const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  if (y.size() == 0) return;
   const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3);
   const std::vector<Source> rows = sources(call, height, y.dim(1));
   const std::vector<Source> columns = sources(call, width, y.dim(2));

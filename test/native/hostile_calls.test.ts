@@ -1,0 +1,146 @@
+import { expect, test } from 'vitest';
+import { type Attribute, native, type NativeTensor } from '../../src/native.js';
+
+// What would read or write outside of its buffers if the door or an op let it pass.
+
+type Input = [shape: number[], bytes?: number];
+type Case = [title: string, op: string, Input[], Record<string, Attribute>, message: RegExp];
+
+const door = native();
+const big = 2 ** 31;
+const window = { strides: [1, 1], dilations: [1, 1] };
+const pixel: Input = [[1, 1, 1, 1]];
+
+const cases: Case[] = [
+  [
+    'an output of 2^62 elements, whose bytes are 0 modulo 2^64',
+    'Fill',
+    [],
+    { shape: [big, big], value: 1, dtype: 'float32' },
+    /Fill: attribute shape: expected an integer of at most/,
+  ],
+  [
+    'an output of more bytes than there are addresses',
+    'Fill',
+    [],
+    { shape: [big - 1, big - 1, big - 1], value: 1, dtype: 'float32' },
+    /Fill: expected at most/,
+  ],
+  ['an input of 2^62 elements', 'Relu', [[[big, big], 64]], {}, /Relu: input 0: expected sizes of/],
+  [
+    'an input whose size wraps around to that of its buffer',
+    'Relu',
+    [[[2 ** 52 + 1, 4096], 16384]],
+    {},
+    /Relu: input 0: expected sizes of/,
+  ],
+  [
+    'an input whose bytes wrap around',
+    'Relu',
+    [[[2 ** 30, 2 ** 30, 4], 64]],
+    {},
+    /Relu: input 0: expected at most/,
+  ],
+  ['a size that is no number', 'Relu', [[[NaN], 4]], {}, /Relu: input 0: expected sizes of/],
+  ['a broken size', 'Relu', [[[1.5], 8]], {}, /Relu: input 0: expected sizes of/],
+  ['a negative size', 'Relu', [[[-1, -4], 16]], {}, /Relu: input 0: expected sizes of/],
+  [
+    'repetitions that wrap around',
+    'Tile',
+    [[[1, 1]]],
+    { reps: [big - 1, big - 1] },
+    /Tile: expected at most/,
+  ],
+  [
+    'a large product of nothing',
+    'BatchMatMul',
+    [[[1, big - 1, 0]], [[1, 0, big - 1]]],
+    { transposeA: false, transposeB: false },
+    /BatchMatMul: expected at most/,
+  ],
+  [
+    'large paddings',
+    'PadV2',
+    [[[1, 1]]],
+    { paddings: [big - 1, 0, big - 1, 0], constantValue: 0 },
+    /PadV2: expected/,
+  ],
+  [
+    'a convolution with large paddings',
+    'Conv2D',
+    [pixel, pixel],
+    { ...window, pad: [big - 1, 0, big - 1, 0] },
+    /Conv2D: expected/,
+  ],
+  [
+    'a negative input shape whose size is positive',
+    'Conv2DBackpropInput',
+    [[[1, 10, 10, 1]], pixel],
+    { ...window, inputShape: [1, -1000, -1000, 1], pad: [1010, 0, 1010, 0] },
+    /Conv2DBackpropInput: expected sizes of/,
+  ],
+  [
+    'a window of more taps than an integer counts',
+    'MaxPool',
+    [pixel],
+    { ...window, filterSize: [2 ** 32, 2 ** 32], pad: [0, 0, 0, 0] },
+    /MaxPool: attribute filterSize: expected an integer of at most/,
+  ],
+  [
+    'corners and centres of pixels at once',
+    'ResizeBilinear',
+    [[[1, 100, 1, 1]]],
+    { size: [2, 1], alignCorners: true, halfPixelCenters: true },
+    /ResizeBilinear: halfPixelCenters: expected false/,
+  ],
+  ['an unknown type', 'Cast', [pixel], { dtype: 'x' }, /Cast: expected dtype float32/],
+  ['an attribute of another kind', 'LeakyRelu', [pixel], { alpha: 'x' }, /LeakyRelu: attribute/],
+];
+
+function tensorsOf(inputs: Input[]): NativeTensor[] {
+  return inputs.map(([shape, bytes = 4 * shape.reduce((a, b) => a * b, 1)]) => ({
+    id: door.allocate(bytes),
+    shape,
+    dtype: 'float32',
+  }));
+}
+
+test.each(cases)('%s', (_title, op, inputs, attributes, message) => {
+  const before = door.memory().bytesInUse;
+  const tensors = tensorsOf(inputs);
+  expect(() => door.run(op, tensors, attributes)).toThrow(message);
+  for (const { id } of tensors) door.free(id);
+  expect(door.memory().bytesInUse).toBe(before);
+});
+
+test('nothing in place of a tensor', () => {
+  expect(() => door.run('Identity', [null])).toThrow('Identity: x: expected a tensor');
+});
+
+test('a shape that grows while it is read', () => {
+  const shape = [1];
+  Object.defineProperty(shape, 0, {
+    get: () => {
+      for (let i = 1; i < 10_000; i++) shape[i] = 1;
+      return 1;
+    },
+  });
+  const id = door.allocate(4);
+  const [y] = door.run('Relu', [{ id, shape, dtype: 'float32' }]);
+  expect(y!.shape).toEqual([1]);
+  for (const tensor of [id, y!.id]) door.free(tensor);
+});
+
+test('a getter that frees an input read before', () => {
+  const id = door.allocate(4);
+  const tensor: NativeTensor = { id, shape: [1], dtype: 'float32' };
+  const freeing = {
+    get alpha() {
+      door.free(id);
+      return 0;
+    },
+  };
+  expect(() => door.run('Relu', [tensor], freeing)).toThrow(
+    /Relu: input 0: expected a live buffer/,
+  );
+});
