@@ -13,7 +13,7 @@ run('npx', [
 ]);
 const runtime = execFileSync('gcc', ['-print-file-name=libasan.so']).toString().trim();
 const binary = resolve(root, 'build/sanitize/Release/menet.node');
-run('npx', ['vitest', 'run', '--pool=forks', 'test/ops/native', 'test/native'], {
+run('npx', ['vitest', 'run', '--pool=forks', 'test/ops/native', 'test/native', 'test/backend'], {
   LD_PRELOAD: runtime,
   ASAN_OPTIONS: 'detect_leaks=0', // Node's own
   MENET_BINARY: binary,

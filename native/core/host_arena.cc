@@ -4,7 +4,11 @@
 #include <windows.h>
 #else
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
+
+#include <algorithm>
+#include <fstream>
 
 #include "core/error.h"
 
@@ -12,7 +16,6 @@ namespace menet {
 
 namespace {
 
-constexpr size_t kLargest = size_t{1} << 40;
 constexpr size_t kSmallest = size_t{1} << 28;
 
 #if defined(_WIN32)
@@ -41,10 +44,29 @@ void unback(void* address, size_t bytes) {
 }
 #endif
 
+// Memory that the process may have: asked for more, the system would hand out addresses
+// and end the process when it writes to them.
+size_t available_memory() {
+#if defined(_WIN32)
+  MEMORYSTATUSEX status{};
+  status.dwLength = sizeof status;
+  GlobalMemoryStatusEx(&status);
+  return static_cast<size_t>(status.ullTotalPhys);
+#else
+  size_t bytes =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  std::ifstream group("/sys/fs/cgroup/memory.max");  // "max" where there is no limit
+  size_t limit = 0;
+  if (group >> limit) bytes = std::min(bytes, limit);
+  return bytes;
+#endif
+}
+
 class HostArena : public Arena {
  public:
   HostArena() {
-    for (capacity_ = kLargest; capacity_ >= kSmallest; capacity_ /= 2) {
+    for (capacity_ = std::max(available_memory(), kSmallest); capacity_ >= kSmallest;
+         capacity_ /= 2) {
       base_ = static_cast<char*>(reserve(capacity_));
       if (base_ != nullptr) return;
     }

@@ -36,22 +36,31 @@ template <typename T>
 class ThreadGradients {
  public:
   ThreadGradients(const Runner& runner, int64_t size)
-      : size_(size), threads_(runner.threads()), data_(runner.device, size * threads_) {
-    std::fill_n(data_.data(), size_ * threads_, T(0));
+      : runner_(runner),
+        size_(size),
+        threads_(runner.threads()),
+        data_(runner.device, size * threads_) {
+    runner_.run<T>(size_ * threads_, kGrain, 0, [&](int64_t begin, int64_t end, int, T*) {
+      std::fill_n(data_.data() + begin, end - begin, T(0));
+    });
   }
 
   T* of(int thread) const { return data_.data() + thread * size_; }
 
   // The total, in the first thread's accumulator; always added in the same order.
   const T* total() const {
-    for (int t = 1; t < threads_; ++t) {
-      const T* other = of(t);
-      for (int64_t i = 0; i < size_; ++i) data_.data()[i] += other[i];
-    }
-    return data_.data();
+    runner_.run<T>(size_, kGrain, 0, [&](int64_t begin, int64_t end, int, T*) {
+      for (int t = 1; t < threads_; ++t) {
+        for (int64_t i = begin; i < end; ++i) of(0)[i] += of(t)[i];
+      }
+    });
+    return of(0);
   }
 
  private:
+  static constexpr int64_t kGrain = 1 << 14;
+
+  Runner runner_;
   int64_t size_;
   int threads_;
   Scratch<T> data_;

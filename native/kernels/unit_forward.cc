@@ -68,7 +68,8 @@ class Forward {
 
   // `batch` images whose tensors are `t`.
   void run(const UnitTensors<T>& t, int64_t batch, const Runner& runner) {
-    UnitNormalizations<T> n = known_;
+    UnitNormalizations<T> measured_here;
+    UnitNormalizations<T>& n = training_ ? measured_here : known_;  // inference only reads it
     const int64_t pixels = batch * unit_.map.height * unit_.map.width;
     const int64_t out_pixels = batch * unit_.map.out_height * unit_.map.out_width;
     const int64_t out_rows = batch * unit_.map.out_height;

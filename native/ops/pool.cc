@@ -13,7 +13,13 @@ namespace {
 Window pool_window(const Call& call, const Shape& images) {
   const auto filter = call.attributes.integers("filterSize");
   call.expect(filter.size() == 2, "filterSize: expected 2 sizes, got ", filter.size());
-  return window_of(call, images, filter[0], filter[1]);
+  const Window window = window_of(call, images, filter[0], filter[1]);
+  constexpr int64_t kMostTaps = 1 << 20;  // each output pixel looks for those inside the image
+  call.expect(window.rows.filter <= kMostTaps && window.columns.filter <= kMostTaps &&
+                  window.taps() <= kMostTaps,
+              "filterSize: expected at most ", kMostTaps, " taps, got ", filter[0], " by ",
+              filter[1]);
+  return window;
 }
 
 Shape output_shape(const Window& w, int64_t channels) {

@@ -3,6 +3,8 @@
 //   p -= learningRate g
 // SgdUpdate(parameters..., gradients..., momenta...) -> nothing; attributes learningRate,
 // momentum, weightDecay, nesterov, firstStep. Without momentum there are no momenta.
+#include <algorithm>
+
 #include "core/op.h"
 #include "core/thread_pool.h"
 
@@ -52,14 +54,16 @@ void update(const Step& step, T* p, const T* gradient, T* b, int64_t begin, int6
 template <typename T>
 void run_typed(Call& call, const Step& step) {
   const size_t count = call.inputs.size() / slots(call);
-  for (size_t i = 0; i < count; ++i) {
-    const Tensor& p = call.inputs[i];
-    const Tensor& g = call.inputs[count + i];
-    T* b = slots(call) == 3 ? call.inputs[2 * count + i].as<T>() : nullptr;
-    parallel_for(p.size(), 1 << 16, [&](int64_t begin, int64_t end, int) {
-      update(step, p.as<T>(), g.as<T>(), b, begin, end);
-    });
-  }
+  std::vector<int64_t> starts{0};  // of the parameters, end to end
+  for (size_t i = 0; i < count; ++i) starts.push_back(starts.back() + call.inputs[i].size());
+  parallel_for(starts.back(), 1 << 14, [&](int64_t begin, int64_t end, int) {
+    for (size_t i = 0; i < count; ++i) {
+      const int64_t from = std::max(begin, starts[i]) - starts[i];
+      const int64_t to = std::min(end, starts[i + 1]) - starts[i];
+      T* b = slots(call) == 3 ? call.inputs[2 * count + i].as<T>() : nullptr;
+      update(step, call.inputs[i].as<T>(), call.inputs[count + i].as<T>(), b, from, to);
+    }
+  });
 }
 
 void cpu(Call& call) {

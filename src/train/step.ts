@@ -24,12 +24,21 @@ export function trainingStep(
   learningRate: number,
 ): StepOutput {
   optimizer.prepare();
-  let logits: tf.Tensor2D | undefined;
-  const { value, grads } = tf.variableGrads(() => {
-    logits = tf.keep(model.apply(images, { training: true }));
-    return softmaxCrossEntropy(logits, labels);
-  }, [...optimizer.parameters.values()]);
-  optimizer.step(grads, learningRate);
-  tf.dispose(grads);
-  return { loss: value, logits: logits as tf.Tensor2D };
+  const output: Partial<StepOutput> = {};
+  let gradients: tf.NamedTensorMap = {};
+  try {
+    const { value, grads } = tf.variableGrads(() => {
+      output.logits = tf.keep(model.apply(images, { training: true }));
+      return softmaxCrossEntropy(output.logits, labels);
+    }, [...optimizer.parameters.values()]);
+    output.loss = value;
+    gradients = grads;
+    optimizer.step(gradients, learningRate);
+    return output as StepOutput;
+  } catch (error) {
+    tf.dispose(output);
+    throw error;
+  } finally {
+    tf.dispose(gradients);
+  }
 }

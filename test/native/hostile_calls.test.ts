@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { expect, test } from 'vitest';
 import { type Attribute, native, type NativeTensor } from '../../src/native.js';
 
@@ -143,4 +144,8 @@ test('a getter that frees an input read before', () => {
   expect(() => door.run('Relu', [tensor], freeing)).toThrow(
     /Relu: input 0: expected a live buffer/,
   );
+});
+
+test('more memory than the machine has is an exception, not the end of the process', () => {
+  expect(() => door.allocate(8 * totalmem())).toThrow(/^allocate: expected .* of free memory/);
 });
