@@ -23,7 +23,19 @@ export function checkTensor(
     tensor.dtype === dtype &&
     found.length === shape.length &&
     found.every((size, i) => (typeof shape[i] === 'number' ? size === shape[i] : size >= 1));
-  if (!matches) mismatch(where, expected, `${tensor.dtype} tensor [${found.join(', ')}]`);
+  if (matches) return;
+  const sizes = tensor.size === 0 ? ' of sizes from 1' : '';
+  mismatch(where, expected + sizes, `${tensor.dtype} tensor [${found.join(', ')}]`);
+}
+
+/** Checks an op's weights and attributes, before any of them is looked at. */
+export function checkArguments(op: string, params: object, options: { training?: boolean }): void {
+  for (const [name, value] of Object.entries({ params, options })) {
+    if (typeof value !== 'object' || value === null)
+      mismatch(`${op}: ${name}`, 'an object', describeValue(value));
+  }
+  if (options.training !== undefined)
+    checkChoice(`${op}: training`, options.training, [true, false]);
 }
 
 /** Checks that `value` is one of `choices`. */

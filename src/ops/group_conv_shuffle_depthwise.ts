@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
 import { channelShuffleReference } from './channel_shuffle.js';
-import { checkChoice, checkGroups, checkTensor } from './checks.js';
+import { checkArguments, checkChoice, checkGroups, checkTensor } from './checks.js';
 import { checkGroupedConv, groupedConvReference } from './grouped_conv.js';
 import { compressParameters, runUnit } from './native_unit.js';
 
@@ -54,6 +54,7 @@ export function checkGroupConvShuffleDepthwise(
   params: GroupConvShuffleDepthwiseParams,
   options: UnitOptions,
 ): void {
+  checkArguments(op, params, options);
   checkTensor(`${op}: x`, x, ['N', 'H', 'W', 'Cin']);
   checkChoice(`${op}: strides`, options.strides, [1, 2]);
   checkGroupedConv(`${op}: compress`, params.compress, x.shape[3]);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
-import { checkChoice, checkTensor } from './checks.js';
+import { checkArguments, checkChoice, checkTensor } from './checks.js';
 import { branchParameters, runUnit } from './native_unit.js';
 
 /** Weights of {@link mergeEvolve}; c is the bottleneck's width, `side` the merged one's. */
@@ -41,6 +41,7 @@ export function mergeEvolve(
   options: MergeEvolveOptions,
 ): tf.Tensor4D {
   const op = 'mergeEvolve';
+  checkArguments(op, params, options);
   checkTensor(`${op}: h`, h, ['N', 'H', 'W', 'c']);
   checkChoice(`${op}: strides`, options.strides, [1, 2]);
   const [batch, height, width, channels] = h.shape;

@@ -5,7 +5,7 @@ import {
   batchNormTensors,
   checkBatchNorm,
 } from './batch_norm.js';
-import { checkTensor } from './checks.js';
+import { checkArguments, checkTensor } from './checks.js';
 import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
 import { inferenceForm, isConstant, runGradient, runNative } from './native_gradient.js';
 
@@ -29,6 +29,7 @@ export function stem(
   params: StemParams,
   options: { training?: boolean } = {},
 ): tf.Tensor4D {
+  checkArguments('stem', params, options);
   checkTensor('stem: x', x, ['N', 'H', 'W', 3]);
   checkTensor('stem: conv', params.conv, [3, 3, 3, 'C']);
   checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], options.training ?? false);

@@ -34,7 +34,7 @@ const opening: Case[] = [
   [
     'an empty x',
     (unit) => (unit.x = zeros(0, 4, 4, 12)),
-    'x: expected float32 tensor [N, H, W, Cin], got float32 tensor [0, 4, 4, 12]',
+    'x: expected float32 tensor [N, H, W, Cin] of sizes from 1, got float32 tensor [0, 4, 4, 12]',
   ],
   [
     'no x',
@@ -229,3 +229,29 @@ function goodUnit(): RandomUnit {
   const channels = { inChannels: 12, middle: 6, outChannels: 12, side: 4 };
   return randomUnit({ ...maps, ...channels, groups: 3, compressGroups: 3, strides: 1 });
 }
+
+describe.each([
+  ['meUnit', (p: never, o: never) => meUnit(zeros(1, 4, 4, 12), p, o)],
+  ['shuffleUnit', (p: never, o: never) => shuffleUnit(zeros(1, 4, 4, 12), p, o)],
+  [
+    'groupConvShuffleDepthwise',
+    (p: never, o: never) => groupConvShuffleDepthwise(zeros(1, 4, 4, 12), p, o),
+  ],
+  ['mergeEvolve', (p: never, o: never) => mergeEvolve(zeros(1, 4, 4, 6), zeros(1, 4, 4, 6), p, o)],
+  ['stem', (p: never, o: never) => stem(zeros(1, 8, 8, 3), p, o)],
+] as const)('%s without proper weights or attributes', (op, call) => {
+  const attempt = (params: unknown, options: unknown) => () =>
+    tf.tidy(() => call(params as never, options as never));
+  test.each([
+    ['no weights', undefined, { groups: 3, strides: 1 }, 'params: expected an object, got nothing'],
+    ['null as attributes', {}, null, 'options: expected an object, got nothing'],
+    [
+      'a word as training',
+      {},
+      { groups: 3, strides: 1, training: 'yes' },
+      'training: expected true or false, got "yes"',
+    ],
+  ])('%s', (_, params, options, message) => {
+    expect(attempt(params, options)).toThrow(new InputError(`${op}: ${message}`));
+  });
+});
