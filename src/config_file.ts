@@ -35,7 +35,7 @@ function readJson(file: string): unknown {
     throw new InputError(`${file}: expected a JSON file, cannot read it (${errorCode(error)})`);
   }
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, '')); // Windows editors write a byte order mark
   } catch (error) {
     throw new InputError(
       `${file}: expected JSON, ${(error as Error).message.replace(/\s+/g, ' ')}`,

@@ -7,6 +7,14 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
+/**
+ * A run that cannot go on although its input was good. The message says all there is to know;
+ * the command line prints it, without a stack trace, and exits with code 1.
+ */
+export class RunError extends Error {
+  override readonly name: string = 'RunError';
+}
+
 /** Throws an {@link InputError} of the form `where: expected E, got F`. */
 export function reject(where: string, expected: string, found: unknown): never {
   throw new InputError(`${where}: expected ${expected}, got ${show(found)}`);

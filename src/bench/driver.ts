@@ -27,11 +27,11 @@ async function guard(work: () => Promise<Reply>): Promise<void> {
   try {
     send(await work());
   } catch (error) {
-    const { message, stack } = error as Error;
+    const { message } = error as Error;
     send(
       isBeyondDriver(error as Error)
         ? { type: 'unavailable', reason: message }
-        : { type: 'failed', message: stack ?? message },
+        : { type: 'failed', message },
     );
   }
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { RunError } from '../errors.js';
 import type { DriverName, Reply, Request } from './messages.js';
 
 /** Under vitest this file is TypeScript, and the driver the one that was built. */
@@ -30,16 +31,16 @@ export class DriverProcess {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.started = this.receive();
+    this.started.catch(() => {}); // whoever awaits it gets the error; others may end the run first
     this.child.on('message', (reply: Reply) => this.settle(reply));
-    this.child.on('exit', (code, signal) =>
-      this.settle({ type: 'failed', message: `its process ended with ${signal ?? code}` }),
-    );
+    this.child.on('exit', (code, signal) => this.fail(`its process ended with ${signal ?? code}`));
+    this.child.on('error', (error) => this.fail(error.message));
   }
 
   /** Sends a request; a driver handles one at a time. Rejects if the driver failed. */
   ask(request: Request): Promise<Reply> {
     const reply = this.receive();
-    this.child.send(request);
+    this.child.send(request, (error) => error && this.fail(error.message));
     return reply;
   }
 
@@ -53,10 +54,14 @@ export class DriverProcess {
     });
   }
 
+  private fail(message: string): void {
+    this.settle({ type: 'failed', message });
+  }
+
   private settle(reply: Reply): void {
     const { pending } = this;
     this.pending = undefined;
-    if (reply.type === 'failed') pending?.reject(new Error(`${this.name}: ${reply.message}`));
+    if (reply.type === 'failed') pending?.reject(new RunError(`${this.name}: ${reply.message}`));
     else pending?.resolve(reply);
   }
 }

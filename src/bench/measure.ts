@@ -150,8 +150,7 @@ export async function describeDrivers(
   const descriptions: Partial<Record<DriverName, string>> = {};
   for (const name of driverNames) {
     const driver = new DriverProcess(name, threads);
-    const reply = await driver.started;
-    driver.stop();
+    const reply = await driver.started.finally(() => driver.stop());
     if (reply.type === 'started') descriptions[name] = reply.description;
     if (reply.type === 'unavailable') descriptions[name] = `not available: ${reply.reason}`;
   }

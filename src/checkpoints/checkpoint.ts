@@ -36,7 +36,8 @@ export function parseCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   if (isZip(bytes)) return readTrainerCheckpoint(readZip(bytes, file), file, bytes.length);
   if (isLegacy(bytes)) return readTrainerCheckpoint(readLegacy(bytes, file), file, bytes.length);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
-  return reject(file, 'a PyTorch (.pth.tar, .pth) or safetensors file', `bytes ${start || 'none'}`);
+  const found = start ? `bytes ${start}` : '0 bytes';
+  return reject(file, 'a PyTorch (.pth.tar, .pth) or safetensors file', found);
 }
 
 async function readBytes(file: string): Promise<Uint8Array> {
@@ -44,7 +45,8 @@ async function readBytes(file: string): Promise<Uint8Array> {
     const handle = await open(file, 'r');
     try {
       const status = await handle.stat();
-      if (!status.isFile()) reject(file, 'a file', 'something else');
+      if (!status.isFile())
+        rejectFile(file, status.isDirectory() ? 'a folder' : 'neither file nor folder');
       if (status.size > MAX_FILE) reject(file, `at most ${MAX_FILE} bytes`, status.size);
       return await handle.readFile();
     } finally {
@@ -52,6 +54,11 @@ async function readBytes(file: string): Promise<Uint8Array> {
     }
   } catch (error) {
     if (error instanceof InputError) throw error;
-    return reject(file, 'a readable file', (error as NodeJS.ErrnoException).code ?? String(error));
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    return rejectFile(file, code === 'ENOENT' ? 'no such file' : code);
   }
+}
+
+function rejectFile(file: string, found: string): never {
+  throw new InputError(`${file}: expected a readable file, got ${found}`);
 }

@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { InputError, reject } from '../errors.js';
 import { native, nativeFailure } from '../native.js';
 import type { Flags, Values } from './flags.js';
+import { checkThreadsVariable, threadsFlag } from './threads.js';
 
 /** Flags of every command that computes. */
 export const computeFlags = {
   backend: {
-    help: 'what computes: menet, wasm or cpu',
+    help: 'what computes: menet, wasm (cannot train) or cpu',
     value: 'NAME',
     choices: ['menet', 'tensorflow', 'wasm', 'cpu'],
     default: 'menet',
@@ -15,11 +16,7 @@ export const computeFlags = {
     help: 'cpu, cuda or cuda:N (default: MENET_DEVICE, else cpu)',
     value: 'DEVICE',
   },
-  threads: {
-    help: 'threads that compute (default: MENET_THREADS, else one per core)',
-    value: 'N',
-    least: 1,
-  },
+  threads: threadsFlag,
   seed: {
     help: 'of initial weights, order and augmentation',
     value: 'N',
@@ -32,6 +29,7 @@ export type ComputeValues = Values<typeof computeFlags>;
 
 /** Makes TensorFlow.js compute where the flags say. */
 export async function useBackend(values: ComputeValues): Promise<void> {
+  checkThreadsVariable();
   requireHost(values.device === undefined ? 'MENET_DEVICE' : '--device', values.device);
   tf.enableProdMode(); // no check of every kernel's output for NaN, no banner on the cpu backend
   await backends[values.backend]?.(values.threads);
@@ -43,7 +41,10 @@ export async function useBackend(values: ComputeValues): Promise<void> {
 const backends: Record<string, (threads: number | undefined) => Promise<void>> = {
   menet: async (threads) => {
     const failure = nativeFailure();
-    if (failure) throw new InputError(`--backend: menet is not available: ${failure}`);
+    if (failure)
+      throw new InputError(
+        `--backend: menet is not available: ${failure}; --backend cpu runs anywhere`,
+      );
     await import('../backend/register.js');
     if (threads !== undefined) native().threads(threads);
   },
@@ -66,9 +67,14 @@ async function importWasm() {
   }
 }
 
+/** Throws an InputError for a backend that cannot train. */
+export function requireGradients({ backend }: ComputeValues): void {
+  if (backend === 'wasm') reject('--backend', 'menet or cpu (wasm has no gradients)', backend);
+}
+
 /** There are no kernels for anything but the CPU so far. */
 function requireHost(where: string, device = process.env.MENET_DEVICE): void {
-  if (device === undefined || device === 'cpu') return;
+  if (!device || device === 'cpu') return;
   const valid = /^cuda(:\d+)?$/.test(device);
   reject(where, valid ? 'cpu, as this build has no CUDA' : 'cpu or cuda[:N]', device);
 }

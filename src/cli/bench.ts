@@ -1,6 +1,7 @@
 import { runBench } from '../bench/bench.js';
 import { benchOps } from '../bench/cases.js';
 import { defineCommand } from './command.js';
+import { checkThreadsVariable, threadsFlag } from './threads.js';
 
 /** `menet bench` */
 export const bench = defineCommand({
@@ -11,11 +12,12 @@ export const bench = defineCommand({
   example: 'menet bench --ops meUnit,network --threads 2',
   flags: {
     ops: { help: `operations to time, of ${benchOps.join(', ')}`, value: 'A,B', default: 'all' },
-    threads: { help: 'threads of the backend menet; default all', value: 'N', least: 1 },
+    threads: threadsFlag,
     quick: { help: 'one small case per operation, few runs' },
     json: { help: 'print one JSON document' },
   },
   async run({ values: { ops, threads, quick, json } }) {
+    checkThreadsVariable();
     await runBench({ ops: ops === 'all' ? undefined : ops.split(','), threads, quick, json });
     return 0;
   },

@@ -6,7 +6,7 @@ import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../trai
 import type { Progress } from '../train/progress.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
-import { computeFlags, useBackend } from './backend.js';
+import { computeFlags, requireGradients, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { demoPage, type PredictedImage } from './demo_page.js';
 import { setUpDemo, type DemoFiles } from './demo_setup.js';
@@ -14,7 +14,7 @@ import { evaluateTrained, printEvaluation } from './evaluate.js';
 import type { Values } from './flags.js';
 import { Interrupt } from './interrupt.js';
 import { loadTrainedModel, type TrainedModel } from './model_files.js';
-import { printFrequency, progressFor } from './output.js';
+import { makeOutputFolder, printFrequency, progressFor } from './output.js';
 import { predictFile } from './predict.js';
 
 const flags = {
@@ -37,6 +37,8 @@ export const demo = defineCommand({
   flags,
   async run({ values }) {
     const started = performance.now();
+    requireGradients(values);
+    makeOutputFolder(values.out);
     await useBackend(values);
     const progress = progressFor(values);
     progress.note(`making images in ${path.join(values.out, 'images')}`);

@@ -13,6 +13,8 @@ export interface Flag {
   default?: string | number;
   /** The value is an integer of at least this. */
   least?: number;
+  /** ... and of at most this. */
+  most?: number;
   /** The values there are. */
   choices?: readonly string[];
 }
@@ -111,9 +113,15 @@ function convert(name: string, flag: Flag, text: string): string | number | bool
     if (text === '' && !flag.optional) reject(`--${name}`, flag.value, text);
     return text;
   }
-  const value = Number(text);
-  if (text === '' || !Number.isSafeInteger(value) || value < flag.least)
-    reject(`--${name}`, `an integer of at least ${flag.least}`, text);
+  return parseInteger(`--${name}`, text, flag.least, flag.most);
+}
+
+/** The integer that `text` is; throws an InputError that names `where` if it is none in range. */
+export function parseInteger(where: string, text: string, least: number, most?: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+  if (!Number.isSafeInteger(value) || value < least || value > (most ?? value))
+    reject(where, `an integer ${range}`, text);
   return value;
 }
 

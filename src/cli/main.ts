@@ -1,6 +1,7 @@
-import { InputError } from '../errors.js';
+import { InputError, RunError } from '../errors.js';
 import { commandHelp, runCommand, type Command } from './command.js';
 import { nearest } from './nearest.js';
+import { printError } from './output.js';
 import { packageVersion } from './package_version.js';
 
 interface Entry {
@@ -54,11 +55,19 @@ function overview(): string {
  * on standard error), 1 for anything else that went wrong.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   try {
     return await dispatch(args);
   } catch (error) {
-    if (error instanceof InputError) {
-      console.error(`menet: ${error.message.replace(/\s*\n\s*/g, ' ')}`);
+    if (error instanceof InputError || error instanceof RunError) {
+      printError(error.message);
+      return error instanceof InputError ? 2 : 1;
+    }
+    if (outOfMemory(error)) {
+      printError(
+        `not enough memory: ${error.message}; ` +
+          'a smaller batch_size, image_size or network needs less',
+      );
       return 2;
     }
     console.error(error instanceof Error ? `menet: ${error.stack}` : `menet: ${String(error)}`);
@@ -66,7 +75,23 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** JavaScript's two ways and the native core's one to say that there is no memory. */
+function outOfMemory(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    /^(Array buffer allocation failed|Invalid typed array length|.*bytes of free memory)/.test(
+      error.message,
+    )
+  );
+}
+
+/** Whoever reads the output may stop before the run does, as `head` does. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 async function dispatch([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === 'help' && rest[0] !== undefined) return dispatch([rest[0], '--help']);
   if (name === '--version') return print(packageVersion());
   if (name === undefined || name === '--help' || name === '-h' || name === 'help')
     return print(overview());

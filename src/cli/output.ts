@@ -1,3 +1,5 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { InputError } from '../errors.js';
 import { createProgress, type Progress } from '../train/progress.js';
 import type { Flag, Flags } from './flags.js';
 
@@ -22,4 +24,21 @@ export function progressFor(values: { json?: boolean; 'print-freq': number }): P
 /** The one JSON document of a command. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** One line on standard error. */
+export function printError(message: string): void {
+  console.error(`menet: ${message.replace(/\s*\n\s*/g, ' ')}`);
+}
+
+/** Makes the folder of `--out`, with those above it; throws an InputError where it cannot be used. */
+export function makeOutputFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    const found = ['EEXIST', 'ENOTDIR'].includes(code) ? 'a file' : code;
+    throw new InputError(`--out: expected a folder that can be written, got ${folder} (${found})`);
+  }
 }

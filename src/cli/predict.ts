@@ -1,11 +1,11 @@
 import { decodeImage } from '../data/decode.js';
-import { reject } from '../errors.js';
+import { InputError, reject } from '../errors.js';
 import { predictImage, type Prediction } from '../train/predict.js';
 import { computeFlags, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { classLabels } from './labels.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
-import { printJson } from './output.js';
+import { printError, printJson } from './output.js';
 
 export interface LabelledPrediction extends Prediction {
   label: string;
@@ -29,12 +29,17 @@ export const predict = defineCommand({
     const trained = await loadTrainedModel(values.model, values.checkpoint);
     const results = [];
     for (const image of positionals) {
-      const top = await predictFile(trained, image, values.top, !values['no-resize']);
-      results.push({ image, top });
+      try {
+        const top = await predictFile(trained, image, values.top, !values['no-resize']);
+        results.push({ image, top });
+        if (!values.json) console.log(describe(image, top));
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        printError(error.message); // the other images are still predicted
+      }
     }
     if (values.json) printJson(results);
-    else for (const { image, top } of results) console.log(describe(image, top));
-    return 0;
+    return results.length === positionals.length ? 0 : 2;
   },
 });
 

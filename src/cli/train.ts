@@ -5,12 +5,12 @@ import { readModelConfig } from '../models/model.js';
 import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../train/config.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
-import { computeFlags, useBackend } from './backend.js';
+import { computeFlags, requireGradients, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { evaluateTrained, printEvaluation } from './evaluate.js';
 import { Interrupt } from './interrupt.js';
 import { loadTrainedModel } from './model_files.js';
-import { printJson, progressFlags, progressFor } from './output.js';
+import { makeOutputFolder, printJson, progressFlags, progressFor } from './output.js';
 import type { Values } from './flags.js';
 
 const flags = {
@@ -44,6 +44,7 @@ export const train = defineCommand({
 });
 
 async function trainRun(values: Values<typeof flags>): Promise<number> {
+  requireGradients(values);
   const configurations = {
     data: readDataConfig(values.data),
     model: readModelConfig(values.model),
@@ -52,12 +53,14 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
   };
   const folder = runFolder(values);
   const resume = values.resume === '' ? lastCheckpoint(folder) : values.resume;
+  makeOutputFolder(folder);
   await useBackend(values);
   const progress = progressFor(values);
   const interrupt = new Interrupt(() => progress.note('ending after this step; again to end now'));
   const summary = await trainNetwork({
     ...configurations,
     folder,
+    modelFile: values.model,
     resume,
     seed: values.seed,
     progress,

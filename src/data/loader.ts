@@ -69,7 +69,7 @@ export class ImageLoader {
       );
     }
     const slotBytes = batchSize * imageSize * imageSize * 3;
-    this.slots = Array.from({ length: slotCount }, () => new SharedArrayBuffer(slotBytes));
+    this.slots = Array.from({ length: slotCount }, () => allocate(slotBytes));
     const positions = new SharedArrayBuffer(slotCount * Int32Array.BYTES_PER_ELEMENT);
     this.pool = new DecodePool(workers, {
       transform,
@@ -182,6 +182,14 @@ export class ImageLoader {
         `${root}: expected ${limit}, got ${this.broken.size} of ${samples.length}, the first: ${first}`,
       );
     }
+  }
+}
+
+function allocate(bytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(bytes);
+  } catch {
+    return reject('batchSize × imageSize² × 3', 'bytes that fit in memory', bytes);
   }
 }
 

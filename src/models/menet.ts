@@ -9,15 +9,15 @@ import { stemBlock } from './stem.js';
  * Applications", arXiv:1803.09127.
  */
 
-const width = z.int().min(1);
+const width = z.int().min(1).max(16384);
 
 const schema = z
   .strictObject({
     name: z.literal('menet'),
     /** width of each stage */
-    block_channels: z.array(z.int().min(4)).min(1),
+    block_channels: z.array(width.min(4)).min(1),
     /** units of each stage after its downsampling one */
-    block_layers: z.array(z.int().min(0)).min(1),
+    block_layers: z.array(z.int().min(0).max(1000)).min(1),
     /** width of the stem */
     init_c: width,
     /** width of the merge-evolve branch in each stage */

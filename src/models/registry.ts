@@ -6,7 +6,7 @@ import type { Block } from './block.js';
 export const commonFields = {
   /** which fan scales the initial weights, as Kaiming initialisation names them */
   init_mode: z.enum(['fan_in', 'fan_out']),
-  num_classes: z.int().min(1).default(1000),
+  num_classes: z.int().min(1).max(1_000_000).default(1000),
 };
 
 /** A checked model configuration; each family adds its fields. */

@@ -11,10 +11,10 @@ const dataSchema = z.strictObject({
   name: z.string().min(1),
   train_root: z.string().min(1),
   valid_root: z.string().min(1),
-  batch_size: count,
-  num_workers: z.int().min(0),
+  batch_size: count.max(65536),
+  num_workers: z.int().min(0).max(256),
   transform: z.enum([...transforms.keys()]),
-  image_size: z.int().min(32).default(224),
+  image_size: z.int().min(32).max(4096).default(224),
 });
 
 /** O: the optimizer, as PyTorch defines it, and how many epochs it runs. */

@@ -78,14 +78,6 @@ class Pace {
       `data ${this.waitTime.toFixed(1)} ms`
     );
   }
-
-  /** For a terminal of 80 columns. */
-  get brief(): string {
-    return (
-      `${this.imageRate.toFixed(0)} img/s ${this.stepTime.toFixed(1)} ms ` +
-      `data ${this.waitTime.toFixed(1)}`
-    );
-  }
 }
 
 function describe({ loss, top1, top5 }: Averages): string {
@@ -175,27 +167,59 @@ class ProgressBar implements Progress {
   }
 
   private draw(end: string): void {
+    const { done } = this.last as StepReport;
+    const room = (this.stream.columns || 100) - 1;
+    const figures = this.figures();
+    const width = Math.min(room - join(figures).length - 1, widestBar);
+    if (width >= narrowestBar)
+      figures.splice(1, 0, { text: bar(done / this.steps, width), rank: figures.length });
+    this.stream.write(`\r\x1b[K${fit(figures, room)}${end}`);
+  }
+
+  private figures(): Figure[] {
     const { done, averages } = this.last as StepReport;
     const { loss, top1, top5 } = averages;
-    const figures =
-      `${done}/${this.steps} loss ${loss.toFixed(3)} top-1 ${top1.toFixed(1)} ` +
-      `top-5 ${top5.toFixed(1)} ${this.pace.brief} ` +
-      clock((this.pace.stepTime * (this.steps - done)) / 1000);
-    const columns = this.stream.columns || 100;
-    const room = columns - this.title.length - figures.length - 3;
-    const text = `${this.title} ${bar(done / this.steps, room)}${figures}`;
-    this.stream.write(`\r\x1b[K${text.slice(0, columns - 1)}${end}`);
+    const { imageRate, stepTime, waitTime } = this.pace;
+    return [
+      { text: this.title, rank: 3 },
+      { text: `${done}/${this.steps}`, rank: 4 },
+      { text: `loss ${loss.toFixed(3)}`, rank: 1 },
+      { text: `top-1 ${top1.toFixed(1)}`, rank: 0 },
+      { text: `top-5 ${top5.toFixed(1)}`, rank: 5 },
+      { text: `${imageRate.toFixed(0)} img/s`, rank: 2 },
+      { text: `${stepTime.toFixed(1)} ms`, rank: 6 },
+      { text: `data ${waitTime.toFixed(1)}`, rank: 7 },
+      { text: clock((stepTime * (this.steps - done)) / 1000), rank: 8 },
+    ];
   }
 }
 
-const widestBar = 24;
+/** A piece of the bar's line: where there is no room for all, those of highest rank go first. */
+interface Figure {
+  text: string;
+  rank: number;
+}
 
-/** As wide as there is room; nothing where there is little. */
-function bar(share: number, room: number): string {
-  const width = Math.min(room, widestBar);
-  if (width < 4) return '';
+function join(figures: readonly Figure[]): string {
+  return figures.map(({ text }) => text).join(' ');
+}
+
+/** As many of the figures, whole, as fit into `room` columns. */
+function fit(figures: readonly Figure[], room: number): string {
+  let shown = figures;
+  while (join(shown).length > room) {
+    const highest = Math.max(...shown.map(({ rank }) => rank));
+    shown = shown.filter(({ rank }) => rank < highest);
+  }
+  return join(shown);
+}
+
+const widestBar = 24;
+const narrowestBar = 4;
+
+function bar(share: number, width: number): string {
   const full = Math.round(Math.min(share, 1) * width);
-  return `${'━'.repeat(full)}${'─'.repeat(width - full)} `;
+  return `${'━'.repeat(full)}${'─'.repeat(width - full)}`;
 }
 
 function clock(seconds: number): string {

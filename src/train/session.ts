@@ -12,6 +12,8 @@ import { readTrainingState } from './training_state.js';
 export interface SessionOptions {
   data: DataConfig;
   model: ModelConfig;
+  /** Names the model configuration in errors. */
+  modelFile?: string;
   optimizer: OptimizerConfig;
   schedule: ScheduleConfig;
   /** Run folder, made where it is missing. */
@@ -32,7 +34,7 @@ export async function trainNetwork(options: SessionOptions): Promise<TrainingSum
   const train = await scanImageFolder(data.train_root);
   const valid = await scanImageFolder(data.valid_root);
   matchClasses(train, valid);
-  requireClassCount(config, train);
+  requireClassCount(options.modelFile ?? 'model configuration', config, train);
 
   mkdirSync(folder, { recursive: true });
   const model = createModel(config, { seed });
@@ -88,10 +90,14 @@ export function noteSkipped(progress: Progress, ...loaders: ImageLoader[]): void
     for (const reason of skipped.values()) progress.note(`skipped ${reason}`);
 }
 
-function requireClassCount({ num_classes }: ModelConfig, { root, classes }: ImageFolder): void {
+function requireClassCount(
+  file: string,
+  { num_classes }: ModelConfig,
+  { root, classes }: ImageFolder,
+): void {
   if (num_classes !== classes.length)
     reject(
-      `model configuration: field num_classes`,
+      `${file}: field num_classes`,
       `${classes.length}, the class folders of ${root}`,
       num_classes,
     );

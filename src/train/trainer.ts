@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors, type Checkpoint } from '../checkpoints/checkpoint.js';
 import type { Batch, ImageLoader } from '../data/loader.js';
-import { reject } from '../errors.js';
+import { reject, RunError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
 import type { OptimizerConfig, ScheduleConfig } from './config.js';
@@ -17,7 +17,7 @@ import { captureTensors, restoreTensors } from './training_tensors.js';
 import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
 
 /** The run's loss is no number any more. */
-export class DivergedError extends Error {
+export class DivergedError extends RunError {
   override readonly name = 'DivergedError';
 }
 

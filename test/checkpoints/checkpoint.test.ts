@@ -48,9 +48,9 @@ test('a file that is not there, or no file', async () => {
   const missing = path.join(tmpdir(), 'menet-no-such-file');
   await expect(readCheckpoint(missing)).rejects.toThrow(InputError);
   await expect(readCheckpoint(missing)).rejects.toThrow(
-    `${missing}: expected a readable file, got "ENOENT"`,
+    `${missing}: expected a readable file, got no such file`,
   );
-  await expect(readCheckpoint(tmpdir())).rejects.toThrow('expected a file');
+  await expect(readCheckpoint(tmpdir())).rejects.toThrow('got a folder');
 });
 
 test('a file too large to read', async () => {

@@ -148,7 +148,7 @@ describe('zip format', () => {
 
 test('refuses files of no known kind', () => {
   expect(() => read(bytes())).toThrow(
-    'a PyTorch (.pth.tar, .pth) or safetensors file, got "bytes none"',
+    'a PyTorch (.pth.tar, .pth) or safetensors file, got "0 bytes"',
   );
   expect(() => read(bytes('ustar'))).toThrow('got "bytes 7573746172"');
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModel, readModelConfig } from '../../src/models/model.js';
 import { getState } from '../../src/models/state.js';
 import { writeSafetensors } from '../../src/checkpoints/checkpoint.js';
+import { scanImageFolder } from '../../src/data/image_folder.js';
 import { makeTinyRun, type TinyRun } from '../train/tiny_run.js';
 import { runMenet } from './run_menet.js';
 
@@ -53,8 +54,8 @@ function predict(...rest: string[]): string[] {
 }
 
 /** Runs what must end with code 2 and one line on standard error. */
-async function errorOf(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runMenet(args);
+async function errorOf(args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<string> {
+  const { code, stdout, stderr } = await runMenet(args, undefined, environment);
   expect({ code, stdout }, stderr).toEqual({ code: 2, stdout: '' });
   expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   return stderr;
@@ -99,7 +100,7 @@ describe('exit code 2 and one line for', () => {
     [
       'another number of classes',
       () => train({ model: changed('model', { num_classes: 7 }) }),
-      /field num_classes: expected 8, .*, got 7/,
+      /changed_model\.json: field num_classes: expected 8, .*, got 7/,
     ],
     [
       'a missing folder',
@@ -170,12 +171,126 @@ describe('exit code 2 and one line for', () => {
     [
       'no thread',
       () => predict('--threads', '0', 'x'),
-      '--threads: expected an integer of at least 1',
+      '--threads: expected an integer from 1 to 256, got "0"',
+    ],
+    [
+      'more threads than the native core takes',
+      () => ['bench', '--quick', '--ops', 'stem', '--threads', '1000'],
+      '--threads: expected an integer from 1 to 256, got "1000"',
+    ],
+    [
+      'a batch beyond all memory',
+      () => train({ data: changed('data', { batch_size: 1e9 }) }),
+      'changed_data.json: field batch_size: expected at most 65536, got 1000000000',
+    ],
+    [
+      'images beyond all memory',
+      () => train({ data: changed('data', { image_size: 1e6 }) }),
+      'changed_data.json: field image_size: expected at most 4096, got 1000000',
+    ],
+    [
+      'more decode threads than any machine has use for',
+      () => train({ data: changed('data', { num_workers: 10000 }) }),
+      'changed_data.json: field num_workers: expected at most 256, got 10000',
+    ],
+    [
+      'channels beyond all memory',
+      () => train({ model: changed('model', { block_channels: [2400000, 4800000, 9600000] }) }),
+      'changed_model.json: field block_channels.0: expected at most 16384, got 2400000',
+    ],
+    [
+      'batches that do not fit in memory',
+      () => train({ data: changed('data', { batch_size: 65536, image_size: 4096 }) }),
+      'batchSize × imageSize² × 3: expected bytes that fit in memory, got 3298534883328',
+    ],
+    [
+      'weights that do not fit in memory',
+      () => {
+        const widths = { block_channels: [5, 12288], block_layers: [0, 0], side_channels: [2, 2] };
+        const fields = { ...widths, init_c: 4, groups: 1, num_classes: 1_000_000 };
+        return ['inspect', '--model', changed('model', fields)];
+      },
+      'not enough memory: Invalid typed array length: 12288000000; a smaller batch_size',
+    ],
+    [
+      'a run folder that is a file',
+      () => [...train({}), '--out', tiny.data],
+      /--out: expected a folder that can be written, got .*data\.json\/bad \(a file\)/,
+    ],
+    [
+      'a demo folder that is a file',
+      () => ['demo', '--out', tiny.data],
+      /--out: expected a folder that can be written, got .*data\.json \(a file\)/,
+    ],
+    [
+      'training on a backend without gradients',
+      () => [...train({}), '--backend', 'wasm'],
+      '--backend: expected menet or cpu (wasm has no gradients), got "wasm"',
+    ],
+    [
+      'a missing checkpoint',
+      () => ['predict', '--model', tiny.model, '--checkpoint', file('none.pth'), 'x'],
+      /none\.pth: expected a readable file, got no such file/,
+    ],
+    [
+      'a folder as checkpoint',
+      () => ['predict', '--model', tiny.model, '--checkpoint', tiny.folder, 'x'],
+      'expected a readable file, got a folder',
     ],
   ])('%s', async (_, args, message) => {
     const found = await errorOf(args());
     expect(found).toMatch(message instanceof RegExp ? message : new RegExp(escape(message)));
   });
+});
+
+it.each(['abc', '0', '-1', '1.5', '99999'])('MENET_THREADS=%s', async (MENET_THREADS) => {
+  const message = `MENET_THREADS: expected an integer from 1 to 256, got "${MENET_THREADS}"`;
+  for (const args of [predict('x'), ['bench', '--quick', '--ops', 'stem']])
+    expect(await errorOf(args, { MENET_THREADS })).toContain(message);
+});
+
+it('no native binary', async () => {
+  expect(await errorOf(predict('x'), { MENET_BINARY: file('none.node') })).toMatch(
+    /--backend: menet is not available: .*; --backend cpu runs anywhere/,
+  );
+});
+
+describe('exit code 1 and one line for', () => {
+  it('a benchmark whose processes do not start', async () => {
+    const MENET_BINARY = file('crash.cjs');
+    writeFileSync(MENET_BINARY, 'process.exit(3);');
+    const { code, stderr } = await runMenet(['bench', '--quick'], undefined, { MENET_BINARY });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'menet: menet: its process ended with 3\n',
+    });
+  });
+
+  it('a loss that is no number', async () => {
+    const optim = changed('optim', { learning_rate: 1e30, momentum: 0, nesterov: false });
+    const { code, stderr } = await runMenet(train({ optim }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^menet: the loss is (NaN|Infinity) in epoch \d at .*\n$/);
+  });
+});
+
+it('the good ones of several images are predicted, the others are a line each', async () => {
+  const { samples } = await scanImageFolder(file('images/valid'));
+  const [first, last] = [samples[0]!.file, samples.at(-1)!.file];
+  const images = [first, 'none.jpg', last];
+  const { code, stdout, stderr } = await runMenet(predict('--json', ...images), undefined, {
+    MENET_DEVICE: '', // as if it were not set
+  });
+  expect(code).toBe(2);
+  expect(stderr).toBe('menet: none.jpg: cannot be read (ENOENT)\n');
+  const results = JSON.parse(stdout) as { image: string }[];
+  expect(results.map(({ image }) => image)).toEqual([first, last]);
+});
+
+it('output that nobody reads any more does not end a run', async () => {
+  const args = [...train({}), '--label', 'unread', '--print-freq', '1'];
+  const { code, stderr } = await runMenet(args, (_, child) => child.stdout?.destroy());
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
 
 function escape(text: string): string {
@@ -203,6 +318,10 @@ describe('help', () => {
       );
     },
   );
+
+  it('help COMMAND is COMMAND --help', async () => {
+    expect(await runMenet(['help', 'train'])).toEqual(await runMenet(['train', '--help']));
+  });
 
   it('without a command lists them, --version prints the version', async () => {
     expect((await runMenet([])).stdout).toMatch(/train .*\n.*evaluate .*\n.*predict /);

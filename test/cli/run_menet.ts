@@ -13,9 +13,10 @@ export interface Outcome {
 export function runMenet(
   args: readonly string[],
   watch: (output: string, child: ChildProcess) => void = () => undefined,
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<Outcome> {
   const child = spawn(process.execPath, [script, ...args], {
-    env: { ...process.env, MENET_THREADS: '2' },
+    env: { ...process.env, MENET_THREADS: '2', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };

@@ -94,6 +94,13 @@ describe('errors name file, field, expected and found', () => {
     expect(error).not.toContain('\n');
   });
 
+  it('but not for a byte order mark', () => {
+    const file = path.join(folder, 'marked.json');
+    const schedule = { name: 'ExponentialLR', gamma: 0.9 };
+    writeFileSync(file, `\uFEFF${JSON.stringify(schedule)}`);
+    expect(readScheduleConfig(file)).toEqual(schedule);
+  });
+
   it('a file that is not there', () => {
     expect(() => readDataConfig(path.join(folder, 'none.json'))).toThrow(
       /none\.json: expected a JSON file, cannot read it \(ENOENT\)/,
