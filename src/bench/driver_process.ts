@@ -61,7 +61,8 @@ export class DriverProcess {
   private settle(reply: Reply): void {
     const { pending } = this;
     this.pending = undefined;
-    if (reply.type === 'failed') pending?.reject(new RunError(`${this.name}: ${reply.message}`));
+    if (reply.type === 'failed')
+      pending?.reject(new RunError(`bench: ${this.name}: ${reply.message}`));
     else pending?.resolve(reply);
   }
 }

@@ -187,7 +187,9 @@ export class ImageLoader {
 
 function allocate(bytes: number): SharedArrayBuffer {
   try {
-    return new SharedArrayBuffer(bytes);
+    const buffer = new SharedArrayBuffer(bytes);
+    new Uint8Array(buffer); // a view can be too long where its buffer is not
+    return buffer;
   } catch {
     return reject('batchSize × imageSize² × 3', 'bytes that fit in memory', bytes);
   }

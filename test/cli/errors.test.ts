@@ -204,6 +204,11 @@ describe('exit code 2 and one line for', () => {
       'batchSize × imageSize² × 3: expected bytes that fit in memory, got 3298534883328',
     ],
     [
+      'batches that have no view',
+      () => train({ data: changed('data', { batch_size: 65536, image_size: 256 }) }),
+      'batchSize × imageSize² × 3: expected bytes that fit in memory, got 12884901888',
+    ],
+    [
       'weights that do not fit in memory',
       () => {
         const widths = { block_channels: [5, 12288], block_layers: [0, 0], side_channels: [2, 2] };
@@ -262,7 +267,7 @@ describe('exit code 1 and one line for', () => {
     const { code, stderr } = await runMenet(['bench', '--quick'], undefined, { MENET_BINARY });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'menet: menet: its process ended with 3\n',
+      stderr: 'menet: bench: menet: its process ended with 3\n',
     });
   });
 
