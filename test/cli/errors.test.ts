@@ -261,13 +261,16 @@ it('no native binary', async () => {
 });
 
 describe('exit code 1 and one line for', () => {
-  it('a benchmark whose processes do not start', async () => {
-    const MENET_BINARY = file('crash.cjs');
-    writeFileSync(MENET_BINARY, 'process.exit(3);');
+  it.each([
+    ['end', 'process.exit(3);', 'its process ended with 3'],
+    ['fail', 'exports.isa = () => { throw new Error("no isa"); };', 'no isa'],
+  ])('a benchmark whose processes %s at the start', async (_, program, reason) => {
+    const MENET_BINARY = file('binary.cjs');
+    writeFileSync(MENET_BINARY, program);
     const { code, stderr } = await runMenet(['bench', '--quick'], undefined, { MENET_BINARY });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'menet: bench: menet: its process ended with 3\n',
+      stderr: `menet: bench: menet: ${reason}\n`,
     });
   });
 
