@@ -1,13 +1,13 @@
 /**
  * Puts the built addon where node-gyp-build finds it in an installed package:
- * prebuilds/<platform>-<arch>/. `npm pack` and `npm publish` run this first.
+ * prebuilds/<platform>-<arch>/, by prebuildify. `npm pack` and `npm publish` run this first.
  */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
 const built = path.join(root, 'build/Release/menet.node');
-const folder = path.join(root, 'prebuilds', `${process.platform}-${process.arch}`);
 
 if (!existsSync(built) || !existsSync(path.join(root, 'dist/index.js'))) {
   console.error('prebuild: nothing to pack: run `npm run build` first');
@@ -15,11 +15,18 @@ if (!existsSync(built) || !existsSync(path.join(root, 'dist/index.js'))) {
 }
 process.dlopen({ exports: {} }, built); // throws if this platform cannot load it
 
-// Linux has two C libraries; node-gyp-build reads which one from the name.
-const { glibcVersionRuntime } = process.report.getReport().header;
-const libc = process.platform === 'linux' ? (glibcVersionRuntime ? '.glibc' : '.musl') : '';
-const staged = path.join(root, 'build/menet.prebuilt.node');
-copyFileSync(built, staged);
-rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder, { recursive: true });
-renameSync(staged, path.join(folder, `menet.napi${libc}.node`));
+// prebuildify moves what it finds in build/Release, which others here still need.
+const stage = path.join(root, 'build/prebuild');
+mkdirSync(stage, { recursive: true });
+copyFileSync(path.join(root, 'package.json'), path.join(stage, 'package.json'));
+rmSync(path.join(root, 'prebuilds'), { recursive: true, force: true });
+const shim = path.join(import.meta.dirname, 'node_gyp_shim.js');
+execFileSync(
+  'npx',
+  [
+    ...['prebuildify', '--napi', '--tag-libc', '--strip'],
+    ...['--node-gyp', shim, '--cwd', stage, '--out', root],
+  ],
+  // Standard output is npm pack's own, and may be JSON.
+  { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+);

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// Lets prebuildify drive cmake-js: it calls this as node-gyp, in the folder where it then takes
+// build/Release/menet.node away. Its --target (a version of Node) and --devdir mean nothing to a
+// Node-API addon that cmake-js builds.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '..');
+const require = createRequire(import.meta.url);
+const cmakeJs = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin/cmake-js');
+const options = ['--target', 'menet', '--log-level', 'warn'];
+const { status } = spawnSync(process.execPath, [cmakeJs, 'build', ...options], {
+  cwd: root,
+  stdio: 'inherit',
+});
+if (status !== 0) process.exit(status ?? 1);
+mkdirSync('build/Release', { recursive: true });
+copyFileSync(path.join(root, 'build/Release/menet.node'), 'build/Release/menet.node');
