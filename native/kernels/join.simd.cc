@@ -19,39 +19,50 @@ void join(const Join<T>& args, int64_t begin, int64_t end) {
 
 namespace {
 
-// The taps of output row or column o that lie inside: input o·2 - 1 + k, k in [first, last).
+// The taps of one output pixel's window that lie inside the image.
 struct Window {
-  int64_t first;
-  int64_t last;
+  int64_t corner;  // pixel of tap (0, 0), which may lie outside
+  int64_t width;
+  int64_t first_row, last_row, first_column, last_column;
+
+  Window(const Map& map, int64_t image, int64_t oy, int64_t ox)
+      : corner((image * map.height + oy * 2 - 1) * map.width + ox * 2 - 1),
+        width(map.width),
+        first_row(oy == 0 ? 1 : 0),
+        last_row(oy * 2 + 1 < map.height ? 3 : 2),
+        first_column(ox == 0 ? 1 : 0),
+        last_column(ox * 2 + 1 < map.width ? 3 : 2) {}
+
+  // body(pixel) in row order
+  template <typename Body>
+  void for_each(Body body) const {
+    for (int64_t y = first_row; y < last_row; ++y) {
+      for (int64_t x = first_column; x < last_column; ++x) body(corner + y * width + x);
+    }
+  }
 };
 
-Window window(int64_t o, int64_t size) { return {o == 0 ? 1 : 0, o * 2 + 1 < size ? 3 : 2}; }
+// body(output pixel, window) for output rows [begin, end).
+template <typename Body>
+inline void for_windows(const Map& map, int64_t begin, int64_t end, Body body) {
+  for (int64_t row = begin; row < end; ++row) {
+    for (int64_t ox = 0; ox < map.out_width; ++ox) {
+      body(row * map.out_width + ox, Window(map, row / map.out_height, row % map.out_height, ox));
+    }
+  }
+}
 
 }  // namespace
 
 template <typename T>
 void average_pool(const AveragePool<T>& args, int64_t begin, int64_t end) {
-  const Map& map = args.map;
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t image = row / map.out_height;
-    const int64_t oy = row % map.out_height;
-    const Window wy = window(oy, map.height);
-    for (int64_t ox = 0; ox < map.out_width; ++ox) {
-      const Window wx = window(ox, map.width);
-      for_vectors<T>(args.channels, [&](int64_t c, auto width) {
-        Vector<T> total = {};
-        for (int64_t ky = wy.first; ky < wy.last; ++ky) {
-          const int64_t y = image * map.height + oy * 2 - 1 + ky;
-          const T* x = args.x + (y * map.width + ox * 2 - 1) * args.channels + c;
-          for (int64_t kx = wx.first; kx < wx.last; ++kx) {
-            total += load(x + kx * args.channels, width);
-          }
-        }
-        T* y = args.y + (row * map.out_width + ox) * args.y_stride + c;
-        store(y, relu<T>(total / T(9)), width);
-      });
-    }
-  }
+  for_windows(args.map, begin, end, [&](int64_t out, const Window& window) {
+    for_vectors<T>(args.channels, [&](int64_t c, auto width) {
+      Vector<T> total = {};
+      window.for_each([&](int64_t p) { total += load(args.x + p * args.channels + c, width); });
+      store(args.y + out * args.y_stride + c, relu<T>(total / T(9)), width);
+    });
+  });
 }
 
 template <typename T>
@@ -78,58 +89,43 @@ void average_pool_gradient(const AveragePoolGradient<T>& args, int64_t begin, in
   }
 }
 
+namespace {
+
+// relu: nothing is below zero.
+template <typename T, typename Width>
+inline Vector<T> window_maximum(const Source<T>& in, const Window& window, int64_t c, Width width) {
+  Vector<T> best = {};
+  window.for_each([&](int64_t p) { best = maximum<T>(best, read(in, p, c, width)); });
+  return best;
+}
+
+}  // namespace
+
 template <typename T>
 void max_pool(const MaxPool<T>& args, int64_t begin, int64_t end) {
-  const Map& map = args.map;
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t image = row / map.out_height;
-    const int64_t oy = row % map.out_height;
-    const Window wy = window(oy, map.height);
-    for (int64_t ox = 0; ox < map.out_width; ++ox) {
-      const Window wx = window(ox, map.width);
-      for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
-        Vector<T> best = {};  // relu: nothing is below zero
-        for (int64_t ky = wy.first; ky < wy.last; ++ky) {
-          const int64_t y = image * map.height + oy * 2 - 1 + ky;
-          for (int64_t kx = wx.first; kx < wx.last; ++kx) {
-            best = maximum<T>(best, read(args.in, y * map.width + ox * 2 - 1 + kx, c, width));
-          }
-        }
-        store(args.y + (row * map.out_width + ox) * args.in.channels + c, best, width);
-      });
-    }
-  }
+  for_windows(args.map, begin, end, [&](int64_t out, const Window& window) {
+    for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
+      store(args.y + out * args.in.channels + c, window_maximum(args.in, window, c, width), width);
+    });
+  });
 }
 
 namespace {
 
 // Routes one output pixel's gradient to the first of its window's maxima above zero.
 template <typename T>
-void route_gradient(const MaxPoolGradient<T>& args, int64_t image, int64_t oy, int64_t ox) {
-  const Map& map = args.map;
-  const Window wy = window(oy, map.height);
-  const Window wx = window(ox, map.width);
+void route_gradient(const MaxPoolGradient<T>& args, int64_t out, const Window& window) {
   const int64_t channels = args.in.channels;
-  const T* dy = args.dy + ((image * map.out_height + oy) * map.out_width + ox) * channels;
-  const int64_t corner = (image * map.height + oy * 2 - 1) * map.width + ox * 2 - 1;
   for_vectors<T>(channels, [&](int64_t c, auto width) {
-    Vector<T> best = {};
-    Vector<T> rest = load(dy + c, width);
-    for (int64_t ky = wy.first; ky < wy.last; ++ky) {
-      for (int64_t kx = wx.first; kx < wx.last; ++kx) {
-        best = maximum<T>(best, read(args.in, corner + ky * map.width + kx, c, width));
-      }
-    }
+    const Vector<T> best = window_maximum(args.in, window, c, width);
+    Vector<T> rest = load(args.dy + out * channels + c, width);
     rest = best > 0 ? rest : Vector<T>{};
-    for (int64_t ky = wy.first; ky < wy.last; ++ky) {
-      for (int64_t kx = wx.first; kx < wx.last; ++kx) {
-        const int64_t pixel = corner + ky * map.width + kx;
-        T* d = args.d_in + pixel * channels + c;
-        const auto here = read(args.in, pixel, c, width) == best;
-        store(d, load(d, width) + (here ? rest : Vector<T>{}), width);
-        rest = here ? Vector<T>{} : rest;
-      }
-    }
+    window.for_each([&](int64_t p) {
+      T* d = args.d_in + p * channels + c;
+      const auto here = read(args.in, p, c, width) == best;
+      store(d, load(d, width) + (here ? rest : Vector<T>{}), width);
+      rest = here ? Vector<T>{} : rest;
+    });
   });
 }
 
@@ -145,9 +141,8 @@ void max_pool_gradient(const MaxPoolGradient<T>& args, int64_t begin, int64_t en
   for (int64_t image = begin; image < end; ++image) {
     __builtin_memset(args.d_in + image * image_size * channels, 0,
                      static_cast<size_t>(image_size * channels) * sizeof(T));
-    for (int64_t oy = 0; oy < map.out_height; ++oy) {
-      for (int64_t ox = 0; ox < map.out_width; ++ox) route_gradient(args, image, oy, ox);
-    }
+    for_windows(map, image * map.out_height, (image + 1) * map.out_height,
+                [&](int64_t out, const Window& window) { route_gradient(args, out, window); });
     image_sums.clear(channels);
     for (int64_t p = image * image_size; p < (image + 1) * image_size; ++p) {
       for_vectors<T>(channels, [&](int64_t c, auto width) {

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
 import { decodeSample } from './decode.js';
-import { randomStream } from './random.js';
+import { randomStream } from '../random.js';
 import { findTransform } from './transforms.js';
 
 /** What all decoders of a loader share for its whole life. */

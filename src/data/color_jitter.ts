@@ -1,4 +1,4 @@
-import { shuffle, uniform, type RandomStream } from './random.js';
+import { shuffle, uniform, type RandomStream } from '../random.js';
 
 /*
  * torchvision's ColorJitter on Pillow images, to the bit: Pillow blends in float32

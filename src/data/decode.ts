@@ -3,7 +3,7 @@ import type sharpModule from 'sharp';
 import type { Sharp } from 'sharp';
 import { InputError, reject } from '../errors.js';
 import { colorJitter } from './color_jitter.js';
-import { randomStream, type RandomStream } from './random.js';
+import { randomStream, type RandomStream } from '../random.js';
 import { resample, type Pixels } from './resample.js';
 import { findTransform, type Transform } from './transforms.js';
 

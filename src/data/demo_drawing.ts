@@ -1,5 +1,5 @@
 import type { Shape } from './demo_shapes.js';
-import { randomInteger, uniform, type RandomStream } from './random.js';
+import { randomInteger, uniform, type RandomStream } from '../random.js';
 
 type Color = [number, number, number];
 

@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import { loadSharp } from './decode.js';
 import { drawScene } from './demo_drawing.js';
 import { shapes, type Shape } from './demo_shapes.js';
-import { randomStream } from './random.js';
+import { randomStream } from '../random.js';
 
 export interface DemoImageOptions {
   seed: number;

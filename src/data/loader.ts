@@ -2,7 +2,7 @@ import { InputError, reject } from '../errors.js';
 import type { BrokenImage } from './batch_decoder.js';
 import { DecodePool } from './decode_pool.js';
 import type { ImageFolder } from './image_folder.js';
-import { randomStream, shuffle } from './random.js';
+import { randomStream, shuffle } from '../random.js';
 import { findTransform } from './transforms.js';
 
 /** Batches in memory: one with the caller, the others being decoded ahead. */

@@ -1,5 +1,5 @@
 import { reject } from '../errors.js';
-import { randomInteger, uniform, type RandomStream } from './random.js';
+import { randomInteger, uniform, type RandomStream } from '../random.js';
 import type { Placement, Size } from './resample.js';
 
 /** How an image becomes a sample of `imageSize` × `imageSize` pixels. */

@@ -1,3 +1,4 @@
+import { randomStream } from '../random.js';
 import type { HostTensor } from '../checkpoints/checkpoint.js';
 import type { StateEntry } from './block.js';
 
@@ -14,7 +15,7 @@ export function initialState(
   mode: 'fan_in' | 'fan_out',
   seed: number,
 ): Map<string, HostTensor> {
-  const random = randomNumbers(seed);
+  const random = randomStream(seed, -1, 0);
   return new Map(
     entries.map(({ name, shape, role }) => {
       const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
@@ -44,19 +45,4 @@ function fillNormal(data: Float32Array, deviation: number, random: () => number)
 
 function fillUniform(data: Float32Array, bound: number, random: () => number): void {
   for (let i = 0; i < data.length; i++) data[i] = (2 * random() - 1) * bound;
-}
-
-/** Uniform numbers in [0, 1) by Doty-Humphrey's sfc32, whose streams do not meet. */
-function randomNumbers(seed: number): () => number {
-  let [a, b, c, counter] = [seed | 0, Math.floor(seed / 2 ** 32) | 0, 0, 1];
-  const next = () => {
-    const sum = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
-    return (sum >>> 0) / 2 ** 32;
-  };
-  for (let i = 0; i < 16; i++) next();
-  return next;
 }

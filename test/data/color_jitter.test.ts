@@ -6,7 +6,7 @@ import {
   adjustSaturation,
   colorJitter,
 } from '../../src/data/color_jitter.js';
-import { randomStream } from '../../src/data/random.js';
+import { randomStream } from '../../src/random.js';
 
 const pixels = [
   255, 0, 0, 12, 200, 31, 3, 7, 250, 128, 128, 128, 90, 91, 89, 255, 255, 255, 200, 180, 10, 33, 66,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeImage, readImage } from '../../src/data/decode.js';
-import { randomStream } from '../../src/data/random.js';
+import { randomStream } from '../../src/random.js';
 import { InputError } from '../../src/errors.js';
 
 const root = path.resolve(import.meta.dirname, '../..');

@@ -8,7 +8,7 @@ import { demoClasses, makeDemoImages } from '../../src/data/demo_images.js';
 import { drawScene } from '../../src/data/demo_drawing.js';
 import { shapes } from '../../src/data/demo_shapes.js';
 import { matchClasses, scanImageFolder, type ImageFolder } from '../../src/data/image_folder.js';
-import { randomStream } from '../../src/data/random.js';
+import { randomStream } from '../../src/random.js';
 
 const options = { seed: 1, imagesPerClass: { train: 100, valid: 50 }, imageSize: 48 };
 let dir: string;

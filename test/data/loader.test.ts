@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { scanImageFolder, type ImageFolder } from '../../src/data/image_folder.js';
 import { ImageLoader, type Batch, type LoaderOptions } from '../../src/data/loader.js';
-import { randomStream } from '../../src/data/random.js';
+import { randomStream } from '../../src/random.js';
 import { InputError } from '../../src/errors.js';
 
 const classes = ['ant', 'bee', 'cat'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { randomStream } from '../../src/data/random.js';
+import { randomStream } from '../../src/random.js';
 import type { Box, Size } from '../../src/data/resample.js';
 import { findTransform, roundHalfEven, transforms } from '../../src/data/transforms.js';
 import { InputError } from '../../src/errors.js';

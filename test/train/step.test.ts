@@ -6,7 +6,7 @@ import { Sgd } from '../../src/train/optimizer.js';
 import { trainingStep } from '../../src/train/step.js';
 import { tinyConfigurations } from './tiny_run.js';
 
-const learningRate = 0.05;
+const learningRate = 0.01; // small enough for any seed: batch norm over four values is touchy
 
 function makeRun() {
   const model = createModel(tinyConfigurations.model, { seed: 1 });
@@ -44,7 +44,7 @@ it('steps on one batch learn it, alike on both backends', async () => {
   for (const backend of ['cpu', 'menet']) {
     await tf.setBackend(backend);
     const { step, dispose } = makeRun();
-    losses[backend] = Array.from({ length: 12 }, step);
+    losses[backend] = Array.from({ length: 24 }, step);
     dispose();
   }
   const { cpu, menet } = losses as { cpu: number[]; menet: number[] };

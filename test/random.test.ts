@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { randomInteger, randomStream, shuffle } from '../../src/data/random.js';
+import { randomInteger, randomStream, shuffle } from '../src/random.js';
 
 test('streams of neighbouring keys are uniform and uncorrelated', () => {
   const first = (seed: number, epoch: number, index: number) => randomStream(seed, epoch, index)();
