@@ -30,10 +30,24 @@ export {
   readScheduleConfig,
   type ScheduleConfig,
 } from './train/config.js';
-export { evaluateModel, type Evaluation } from './train/evaluate.js';
+export {
+  evaluateModel,
+  type Evaluation,
+  type Mistake,
+  type ValidationDetails,
+} from './train/evaluate.js';
+export type {
+  EpochEvent,
+  Outcome,
+  Position,
+  RunStart,
+  StepEvent,
+  TrainingObserver,
+} from './train/observer.js';
 export { Sgd } from './train/optimizer.js';
 export { predictImage, type Prediction } from './train/predict.js';
 export { createProgress, type Progress, silentProgress } from './train/progress.js';
+export { type RunConfiguration } from './train/run_configuration.js';
 export { learningRate } from './train/schedule.js';
 export { type SessionOptions, trainNetwork } from './train/session.js';
 export { trainingStep } from './train/step.js';

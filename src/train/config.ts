@@ -1,21 +1,11 @@
 import * as z from 'zod';
 import { readConfigFile } from '../config_file.js';
-import { transforms } from '../data/transforms.js';
+
+export { type DataConfig, readDataConfig } from './data_config.js';
 
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 const count = z.int().min(1);
-
-/** D: where the images are and how they are fed. Relative roots start at the working directory. */
-const dataSchema = z.strictObject({
-  name: z.string().min(1),
-  train_root: z.string().min(1),
-  valid_root: z.string().min(1),
-  batch_size: count.max(65536),
-  num_workers: z.int().min(0).max(256),
-  transform: z.enum([...transforms.keys()]),
-  image_size: z.int().min(32).max(4096).default(224),
-});
 
 /** O: the optimizer, as PyTorch defines it, and how many epochs it runs. */
 const optimizerSchema = z.discriminatedUnion('name', [
@@ -45,14 +35,8 @@ const scheduleSchema = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('ExponentialLR'), gamma: positive }),
 ]);
 
-export type DataConfig = z.output<typeof dataSchema>;
 export type OptimizerConfig = z.output<typeof optimizerSchema>;
 export type ScheduleConfig = z.output<typeof scheduleSchema>;
-
-/** Reads D; throws an InputError naming file, field, expected and found. */
-export function readDataConfig(file: string): DataConfig {
-  return readConfigFile(file, dataSchema);
-}
 
 /** Reads O; throws an InputError naming file, field, expected and found. */
 export function readOptimizerConfig(file: string): OptimizerConfig {

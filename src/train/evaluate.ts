@@ -19,6 +19,23 @@ export interface Evaluation {
   images_per_second: number;
 }
 
+/** Where a network goes wrong. */
+export interface ValidationDetails {
+  /** Images by true and predicted class, [classes, classes]; a row is a true class. */
+  confusion: Uint32Array;
+  /** At most 24, most wrong first. */
+  worst: Mistake[];
+}
+
+export interface Mistake {
+  file: string;
+  label: number;
+  predicted: number;
+  /** Of the label. */
+  probability: number;
+  loss: number;
+}
+
 export interface EvaluateOptions {
   title: string;
   /** Side of the loader's images, in pixels. */

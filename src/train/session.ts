@@ -5,7 +5,9 @@ import { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
 import { createModel, type ModelConfig } from '../models/model.js';
 import type { DataConfig, OptimizerConfig, ScheduleConfig } from './config.js';
+import type { TrainingObserver } from './observer.js';
 import type { Progress } from './progress.js';
+import { describeRun } from './run_configuration.js';
 import { Trainer, type TrainingSummary } from './trainer.js';
 import { readTrainingState } from './training_state.js';
 
@@ -23,6 +25,8 @@ export interface SessionOptions {
   /** Checkpoint to continue from. */
   resume?: string;
   progress: Progress;
+  /** Told what happens, in this order. */
+  observers?: readonly TrainingObserver[];
   signal?: AbortSignal;
 }
 
@@ -39,15 +43,9 @@ export async function trainNetwork(options: SessionOptions): Promise<TrainingSum
   mkdirSync(folder, { recursive: true });
   const model = createModel(config, { seed });
   const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
-  const trainer = new Trainer({
-    ...options,
-    ...loaders,
-    model,
-    seed,
-    classes: train.classes,
-    batchSize: data.batch_size,
-    imageSize: data.image_size,
-  });
+  const configuration = describeRun({ ...options, seed });
+  const { classes } = train;
+  const trainer = new Trainer({ ...options, ...loaders, model, configuration, classes });
   try {
     if (checkpoint) trainer.resume(resume!, checkpoint);
     return await trainer.run();

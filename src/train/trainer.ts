@@ -5,12 +5,13 @@ import type { Batch, ImageLoader } from '../data/loader.js';
 import { reject, RunError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
-import type { OptimizerConfig, ScheduleConfig } from './config.js';
 import { evaluateModel, readResult } from './evaluate.js';
 import { averages, emptyTotals, type Averages } from './metrics.js';
+import { combineObservers, type TrainingObserver } from './observer.js';
 import { Sgd } from './optimizer.js';
 import { runPhase, type StepResult } from './phase.js';
-import type { Progress } from './progress.js';
+import type { Progress, StepReport } from './progress.js';
+import type { RunConfiguration } from './run_configuration.js';
 import { learningRate } from './schedule.js';
 import { trainingStep } from './step.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
@@ -23,17 +24,15 @@ export class DivergedError extends RunError {
 
 export interface TrainerOptions {
   model: Model;
-  optimizer: OptimizerConfig;
-  schedule: ScheduleConfig;
+  configuration: RunConfiguration;
   train: ImageLoader;
   valid: ImageLoader;
   classes: readonly string[];
-  batchSize: number;
-  imageSize: number;
-  seed: number;
   /** Where `last.safetensors` and `best.safetensors` go; it must exist. */
   folder: string;
   progress: Progress;
+  /** Told what happens, in this order. */
+  observers?: readonly TrainingObserver[];
   /** Ends the run after the current step, with a checkpoint. */
   signal?: AbortSignal;
 }
@@ -51,22 +50,26 @@ export class Trainer {
   readonly last: string;
   readonly best: string;
   private readonly optimizer: Sgd;
-  private state: TrainingState;
+  private readonly observer: TrainingObserver;
+  private state: TrainingState & { global_step: number };
 
   constructor(private readonly options: TrainerOptions) {
-    const { model, optimizer, folder, seed, batchSize, imageSize, classes } = options;
+    const { model, configuration, folder, classes } = options;
+    const { data, optimizer, seed } = configuration;
     this.last = path.join(folder, 'last.safetensors');
     this.best = path.join(folder, 'best.safetensors');
     this.optimizer = new Sgd(optimizer, model.variables);
+    this.observer = combineObservers(options.observers ?? []);
     this.state = {
       model_name: model.name,
       last_epoch: -1,
       best_prec1: 0,
       step: 0,
+      global_step: 0,
       totals: emptyTotals(),
       seed,
-      batch_size: batchSize,
-      image_size: imageSize,
+      batch_size: data.batch_size,
+      image_size: data.image_size,
       classes: [...classes],
       history: [],
     };
@@ -82,15 +85,25 @@ export class Trainer {
     requireSame(file, 'image_size', this.state.image_size, found.image_size);
     if (found.step > 0) requireSame(file, 'batch_size', this.state.batch_size, found.batch_size);
     restoreTensors(file, checkpoint.tensors, this.options.model, this.optimizer);
-    this.state = { ...this.state, ...found };
+    const done = (found.last_epoch + 1) * this.options.train.steps + found.step;
+    this.state = { ...this.state, ...found, global_step: found.global_step ?? done };
   }
 
   /** Runs the epochs that are left, or until the signal. */
   async run(): Promise<TrainingSummary> {
-    const { optimizer, signal } = this.options;
-    while (!signal?.aborted && this.state.last_epoch + 1 < optimizer.epochs) await this.runEpoch();
+    const { configuration, signal } = this.options;
+    await this.announceStart();
+    try {
+      while (!signal?.aborted && this.state.last_epoch + 1 < configuration.optimizer.epochs)
+        await this.runEpoch();
+    } catch (error) {
+      if (error instanceof DivergedError) await this.observer.end('diverged');
+      throw error;
+    }
+    const interrupted = signal?.aborted ?? false;
+    await this.observer.end(interrupted ? 'interrupted' : 'finished');
     return {
-      interrupted: signal?.aborted ?? false,
+      interrupted,
       best_top1: this.state.best_prec1,
       epochs: this.state.history,
       last: this.last,
@@ -103,15 +116,23 @@ export class Trainer {
     this.optimizer.dispose();
   }
 
+  private async announceStart(): Promise<void> {
+    const { configuration, classes, train } = this.options;
+    const { last_epoch, step, global_step, history } = this.state;
+    const resumedAt = { epoch: last_epoch + 1, step, globalStep: global_step };
+    const stepsPerEpoch = train.steps;
+    await this.observer.start({ configuration, classes, stepsPerEpoch, resumedAt, history });
+  }
+
   private async runEpoch(): Promise<void> {
-    const { signal, optimizer, schedule } = this.options;
+    const { signal } = this.options;
     const started = performance.now();
     const epoch = this.state.last_epoch + 1;
-    const rate = learningRate(schedule, optimizer.learning_rate, epoch);
-    const train = await this.trainEpoch(epoch, rate);
+    const train = await this.trainEpoch(epoch);
     const valid = signal?.aborted ? undefined : await this.validate(epoch);
     if (!valid || signal?.aborted) return this.save(this.last);
     const seconds = (performance.now() - started) / 1000;
+    const rate = this.rateOf(epoch, this.options.train.steps - 1);
     await this.finishEpoch({ epoch, learning_rate: rate, train, valid, seconds });
   }
 
@@ -127,28 +148,32 @@ export class Trainer {
       totals: emptyTotals(),
       history: [...history, record],
     };
+    await this.observer.epoch({ record, validation: undefined, isBest });
     await this.save(this.last);
     if (isBest) await this.save(this.best);
   }
 
-  private async trainEpoch(epoch: number, rate: number): Promise<Averages> {
-    const { train, optimizer, progress, signal } = this.options;
+  private async trainEpoch(epoch: number): Promise<Averages> {
+    const { train, configuration, progress, signal } = this.options;
     const { step: firstStep, totals } = this.state;
-    const step = (batch: Batch) => this.trainBatch(batch, epoch, rate);
-    this.state.step = await runPhase(train.epoch(epoch, firstStep), step, {
-      title: `train ${epoch + 1}/${optimizer.epochs}`,
+    const step = (batch: Batch) => this.trainBatch(batch, epoch);
+    await runPhase(train.epoch(epoch, firstStep), step, {
+      title: `train ${epoch + 1}/${configuration.optimizer.epochs}`,
       steps: train.steps,
       firstStep,
       totals,
       progress,
+      onStep: (report) => this.finishStep(epoch, report),
       signal,
     });
     return averages(totals);
   }
 
-  private async trainBatch(batch: Batch, epoch: number, rate: number): Promise<StepResult> {
-    const { model, imageSize } = this.options;
-    const images = normalizeImages(batch.pixels, [batch.size, imageSize, imageSize, 3]);
+  private async trainBatch(batch: Batch, epoch: number): Promise<StepResult> {
+    const { model, configuration } = this.options;
+    const { image_size } = configuration.data;
+    const rate = this.rateOf(epoch, this.state.step);
+    const images = normalizeImages(batch.pixels, [batch.size, image_size, image_size, 3]);
     const labels = tf.tensor1d(batch.labels, 'int32');
     const { loss, logits } = trainingStep(model, this.optimizer, images, labels, rate);
     const result = await readResult(loss, logits, batch.labels);
@@ -161,10 +186,28 @@ export class Trainer {
     return result;
   }
 
+  private finishStep(epoch: number, report: StepReport): void {
+    const learningRate = this.rateOf(epoch, this.state.step);
+    this.state.step = report.done;
+    this.state.global_step++;
+    const { done: step, loss, correct, images, milliseconds, waited } = report;
+    const event = { epoch, step, globalStep: this.state.global_step, learningRate };
+    this.observer.step({ ...event, loss, correct, images, milliseconds, waited });
+  }
+
+  /** The learning rate of step `step` of an epoch, both from 0. */
+  private rateOf(epoch: number, step: number): number {
+    const { configuration, train } = this.options;
+    const { schedule, optimizer } = configuration;
+    return learningRate(schedule, optimizer.learning_rate, epoch, step / train.steps);
+  }
+
   private async validate(epoch: number): Promise<Averages> {
-    const { model, valid, optimizer, imageSize, progress, signal } = this.options;
+    const { model, valid, configuration, progress, signal } = this.options;
+    const { data, optimizer } = configuration;
     const title = `valid ${epoch + 1}/${optimizer.epochs}`;
-    const found = await evaluateModel(model, valid, { title, imageSize, progress, signal });
+    const options = { title, imageSize: data.image_size, progress, signal };
+    const found = await evaluateModel(model, valid, options);
     return { images: found.images, loss: found.loss, top1: found.top1, top5: found.top5 };
   }
 

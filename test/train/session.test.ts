@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
 import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import type {
+  EpochEvent,
+  Outcome,
+  RunStart,
+  StepEvent,
+  TrainingObserver,
+} from '../../src/train/observer.js';
 import { silentProgress, type Progress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
 import { makeTinyRun, type TinyRun } from './tiny_run.js';
@@ -53,6 +61,29 @@ async function contents(file: string) {
     return [name, Buffer.from(buffer, byteOffset, byteLength).toString('base64')];
   });
   return { bytes, metadata: { ...metadata, history } };
+}
+
+/** What observers are told, in words. */
+class Diary implements TrainingObserver {
+  readonly lines: string[] = [];
+  start({ configuration, resumedAt, stepsPerEpoch, history }: RunStart) {
+    const { epoch, step, globalStep } = resumedAt;
+    const { seed, backend } = configuration;
+    this.lines.push(`start ${epoch} ${step} ${globalStep} of ${stepsPerEpoch}, seed ${seed}`);
+    this.lines.push(`${backend}, ${history.length} epochs before`);
+    return Promise.resolve();
+  }
+  step({ epoch, step, globalStep, learningRate, images }: StepEvent) {
+    this.lines.push(`step ${epoch} ${step} ${globalStep}, rate ${learningRate}, ${images} images`);
+  }
+  async epoch({ record }: EpochEvent) {
+    await setImmediate(); // the run must wait for it
+    this.lines.push(`epoch ${record.epoch}`);
+  }
+  end(outcome: Outcome) {
+    this.lines.push(outcome);
+    return Promise.resolve();
+  }
 }
 
 describe('trainNetwork', () => {
@@ -126,6 +157,47 @@ describe('trainNetwork', () => {
     const bytes = readFileSync(last);
     await expect(run).rejects.toThrow(/the loss is (NaN|Infinity) in epoch 1/);
     expect(readFileSync(last).equals(bytes)).toBe(true);
+  });
+});
+
+describe('observers', () => {
+  it('are told of every step and epoch', async () => {
+    const first = new Diary();
+    const second = new Diary();
+    await trainNetwork(session('observed', { observers: [first, second] }));
+    const steps = (epoch: number, rate: number) =>
+      [1, 2, 3].map((n) => `step ${epoch} ${n} ${3 * epoch + n}, rate ${rate}, 8 images`);
+    expect(first.lines).toEqual([
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      ...steps(0, 0.02),
+      'epoch 0',
+      ...steps(1, 0.01),
+      'epoch 1',
+      'finished',
+    ]);
+    expect(second.lines).toEqual(first.lines);
+  });
+
+  it('are told where a run goes on, and how it ends', async () => {
+    const diary = new Diary();
+    const observed = { observers: [diary] };
+    const { last } = await trainNetwork(session('o2', { ...stopAfter(7), ...observed }));
+    await trainNetwork(session('o2', { ...stopAfter(1), ...observed, resume: last }));
+    const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
+    await trainNetwork(session('o3', { ...observed, optimizer })).catch(() => undefined);
+    const interesting = diary.lines.filter((line) => !/^(step|epoch)/.test(line));
+    expect(interesting).toEqual([
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      'interrupted',
+      'start 1 2 5 of 3, seed 3',
+      'menet, 1 epochs before',
+      'interrupted',
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      'diverged',
+    ]);
   });
 });
 
