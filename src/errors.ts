@@ -15,9 +15,13 @@ export class RunError extends Error {
   override readonly name: string = 'RunError';
 }
 
-/** Throws an {@link InputError} of the form `where: expected E, got F`. */
-export function reject(where: string, expected: string, found: unknown): never {
-  throw new InputError(`${where}: expected ${expected}, got ${show(found)}`);
+/**
+ * Throws an {@link InputError} of the form `where: expected E, got F`; where F was `meant` to be
+ * something else, the line ends with a question.
+ */
+export function reject(where: string, expected: string, found: unknown, meant?: string): never {
+  const hint = meant === undefined ? '' : `; did you mean ${show(meant)}?`;
+  throw new InputError(`${where}: expected ${expected}, got ${show(found)}${hint}`);
 }
 
 function show(value: unknown): string {
