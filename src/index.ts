@@ -30,12 +30,8 @@ export {
   readScheduleConfig,
   type ScheduleConfig,
 } from './train/config.js';
-export {
-  evaluateModel,
-  type Evaluation,
-  type Mistake,
-  type ValidationDetails,
-} from './train/evaluate.js';
+export { evaluateModel, type Evaluation } from './train/evaluate.js';
+export type { Mistake, ValidationDetails } from './train/validation_details.js';
 export type {
   EpochEvent,
   Outcome,

@@ -1,7 +1,7 @@
-import type { ValidationDetails } from './evaluate.js';
 import type { Correct } from './metrics.js';
 import type { RunConfiguration } from './run_configuration.js';
 import type { EpochRecord } from './training_state.js';
+import type { ValidationDetails } from './validation_details.js';
 
 /** One update of the weights. */
 export interface StepEvent {

@@ -5,7 +5,7 @@ import type { Batch, ImageLoader } from '../data/loader.js';
 import { reject, RunError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
-import { evaluateModel, readResult } from './evaluate.js';
+import { evaluateModel, readResult, type Evaluation } from './evaluate.js';
 import { averages, emptyTotals, type Averages } from './metrics.js';
 import { combineObservers, type TrainingObserver } from './observer.js';
 import { Sgd } from './optimizer.js';
@@ -16,6 +16,7 @@ import { learningRate } from './schedule.js';
 import { trainingStep } from './step.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
 import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
+import type { ValidationDetails } from './validation_details.js';
 
 /** The run's loss is no number any more. */
 export class DivergedError extends RunError {
@@ -129,14 +130,19 @@ export class Trainer {
     const started = performance.now();
     const epoch = this.state.last_epoch + 1;
     const train = await this.trainEpoch(epoch);
-    const valid = signal?.aborted ? undefined : await this.validate(epoch);
-    if (!valid || signal?.aborted) return this.save(this.last);
+    const found = signal?.aborted ? undefined : await this.validate(epoch);
+    if (!found || signal?.aborted) return this.save(this.last);
+    const { images, loss, top1, top5, details } = found;
+    const valid = { images, loss, top1, top5 };
     const seconds = (performance.now() - started) / 1000;
     const rate = this.rateOf(epoch, this.options.train.steps - 1);
-    await this.finishEpoch({ epoch, learning_rate: rate, train, valid, seconds });
+    await this.finishEpoch({ epoch, learning_rate: rate, train, valid, seconds }, details);
   }
 
-  private async finishEpoch(record: EpochRecord): Promise<void> {
+  private async finishEpoch(
+    record: EpochRecord,
+    validation: ValidationDetails | undefined,
+  ): Promise<void> {
     const { history, last_epoch, best_prec1 } = this.state;
     const top1 = record.valid.top1;
     const isBest = last_epoch < 0 || top1 > best_prec1;
@@ -148,7 +154,7 @@ export class Trainer {
       totals: emptyTotals(),
       history: [...history, record],
     };
-    await this.observer.epoch({ record, validation: undefined, isBest });
+    await this.observer.epoch({ record, validation, isBest });
     await this.save(this.last);
     if (isBest) await this.save(this.best);
   }
@@ -202,13 +208,13 @@ export class Trainer {
     return learningRate(schedule, optimizer.learning_rate, epoch, step / train.steps);
   }
 
-  private async validate(epoch: number): Promise<Averages> {
+  private validate(epoch: number): Promise<Evaluation> {
     const { model, valid, configuration, progress, signal } = this.options;
     const { data, optimizer } = configuration;
     const title = `valid ${epoch + 1}/${optimizer.epochs}`;
-    const options = { title, imageSize: data.image_size, progress, signal };
-    const found = await evaluateModel(model, valid, options);
-    return { images: found.images, loss: found.loss, top1: found.top1, top5: found.top5 };
+    const details = (this.options.observers ?? []).length > 0;
+    const options = { title, imageSize: data.image_size, progress, details, signal };
+    return evaluateModel(model, valid, options);
   }
 
   private async save(file: string): Promise<void> {
