@@ -3,7 +3,9 @@ import { backendName } from '../backend/menet_backend.js';
 import type { ModelConfig } from '../models/model.js';
 import { native } from '../native.js';
 import { packageVersion } from '../package_version.js';
-import type { DataConfig, OptimizerConfig, ScheduleConfig } from './config.js';
+import type { DataConfig } from './data_config.js';
+import type { OptimizerConfig } from './optimizer_config.js';
+import type { ScheduleConfig } from './schedule_config.js';
 
 /** All that decides what a run computes: the four configurations, defaults filled in, and the rest. */
 export interface RunConfiguration {

@@ -1,4 +1,4 @@
-import type { ScheduleConfig } from './config.js';
+import type { ScheduleConfig } from './schedule_config.js';
 
 type Factor<Name> = (config: Extract<ScheduleConfig, { name: Name }>, epoch: number) => number;
 

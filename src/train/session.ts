@@ -4,8 +4,10 @@ import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_f
 import { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
 import { createModel, type ModelConfig } from '../models/model.js';
-import type { DataConfig, OptimizerConfig, ScheduleConfig } from './config.js';
+import type { DataConfig } from './data_config.js';
 import type { TrainingObserver } from './observer.js';
+import type { OptimizerConfig } from './optimizer_config.js';
+import type { ScheduleConfig } from './schedule_config.js';
 import type { Progress } from './progress.js';
 import { describeRun } from './run_configuration.js';
 import { Trainer, type TrainingSummary } from './trainer.js';

@@ -8,7 +8,8 @@ import { normalizeImages } from '../ops/normalize_images.js';
 import { evaluateModel, readResult, type Evaluation } from './evaluate.js';
 import { averages, emptyTotals, type Averages } from './metrics.js';
 import { combineObservers, type TrainingObserver } from './observer.js';
-import { Sgd } from './optimizer.js';
+import { createOptimizer, type Optimizer } from './optimizer.js';
+import { parameterGroups } from './parameter_groups.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress, StepReport } from './progress.js';
 import type { RunConfiguration } from './run_configuration.js';
@@ -50,7 +51,7 @@ export interface TrainingSummary {
 export class Trainer {
   readonly last: string;
   readonly best: string;
-  private readonly optimizer: Sgd;
+  private readonly optimizer: Optimizer;
   private readonly observer: TrainingObserver;
   private state: TrainingState & { global_step: number };
 
@@ -59,7 +60,7 @@ export class Trainer {
     const { data, optimizer, seed } = configuration;
     this.last = path.join(folder, 'last.safetensors');
     this.best = path.join(folder, 'best.safetensors');
-    this.optimizer = new Sgd(optimizer, model.variables);
+    this.optimizer = createOptimizer(optimizer, parameterGroups(model, optimizer));
     this.observer = combineObservers(options.observers ?? []);
     this.state = {
       model_name: model.name,
@@ -67,6 +68,7 @@ export class Trainer {
       best_prec1: 0,
       step: 0,
       global_step: 0,
+      optimizer_steps: 0,
       totals: emptyTotals(),
       seed,
       batch_size: data.batch_size,
@@ -77,7 +79,7 @@ export class Trainer {
   }
 
   /**
-   * Continues from a checkpoint: weights, momentum, epoch, step and scores. The loaders must have
+   * Continues from a checkpoint: weights, optimizer, epoch, step and scores. The loaders must have
    * been made with its seed. Throws an InputError, naming `file`, where it does not fit this run.
    */
   resume(file: string, checkpoint: Checkpoint): void {
@@ -85,7 +87,8 @@ export class Trainer {
     requireSame(file, 'classes', this.state.classes, found.classes);
     requireSame(file, 'image_size', this.state.image_size, found.image_size);
     if (found.step > 0) requireSame(file, 'batch_size', this.state.batch_size, found.batch_size);
-    restoreTensors(file, checkpoint.tensors, this.options.model, this.optimizer);
+    const { model } = this.options;
+    restoreTensors(file, checkpoint.tensors, model, this.optimizer, found.optimizer_steps);
     const done = (found.last_epoch + 1) * this.options.train.steps + found.step;
     this.state = { ...this.state, ...found, global_step: found.global_step ?? done };
   }
@@ -219,7 +222,10 @@ export class Trainer {
 
   private async save(file: string): Promise<void> {
     const tensors = await captureTensors(this.options.model, this.optimizer);
-    await writeSafetensors(file, { tensors, metadata: { ...this.state } });
+    await writeSafetensors(file, {
+      tensors,
+      metadata: { ...this.state, optimizer_steps: this.optimizer.stepCount },
+    });
   }
 }
 

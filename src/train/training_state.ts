@@ -34,6 +34,8 @@ const stateSchema = z.object({
   global_step: z.int().min(0).optional(),
   /** Sums over those steps. */
   totals: averagesSchema.default(emptyTotals),
+  /** Steps that the optimizer has taken in all. */
+  optimizer_steps: z.int().min(0).default(0),
   seed: z.int().optional(),
   batch_size: z.int().min(1).optional(),
   image_size: z.int().min(32).optional(),

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import { readDataConfig } from '../../src/train/data_config.js';
+import { readOptimizerConfig } from '../../src/train/optimizer_config.js';
+import { readScheduleConfig } from '../../src/train/schedule_config.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'menet-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -24,6 +26,16 @@ const sgd = {
   nesterov: true,
   epochs: 120,
 };
+const recipeOff = {
+  weight_decay_norms: true,
+  label_smoothing: 0,
+  ema_decay: 0,
+  accumulate_steps: 1,
+  clip_norm: 0,
+  early_stopping_epochs: 0,
+  backbone_rate_factor: 1,
+  freeze_backbone: false,
+};
 const step = { name: 'StepLR', step_size: 30, gamma: 0.1 };
 
 function save(value: unknown): string {
@@ -42,9 +54,9 @@ function errorOf(read: (file: string) => unknown, value: unknown): string {
   throw new Error('accepted');
 }
 
-it('reads what is published, with images of 224', () => {
+it('reads what is published, with images of 224 and no recipe', () => {
   expect(readDataConfig(save(data))).toEqual({ ...data, image_size: 224 });
-  expect(readOptimizerConfig(save(sgd))).toEqual(sgd);
+  expect(readOptimizerConfig(save(sgd))).toEqual({ ...sgd, ...recipeOff });
   expect(readScheduleConfig(save(step))).toEqual(step);
 });
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import { readDataConfig } from '../../src/train/data_config.js';
 import type {
   EpochEvent,
   Outcome,
@@ -14,6 +14,8 @@ import type {
   StepEvent,
   TrainingObserver,
 } from '../../src/train/observer.js';
+import { readOptimizerConfig } from '../../src/train/optimizer_config.js';
+import { readScheduleConfig } from '../../src/train/schedule_config.js';
 import { silentProgress, type Progress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
 import { makeTinyRun, type TinyRun } from './tiny_run.js';
