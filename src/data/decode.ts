@@ -4,7 +4,8 @@ import type { Sharp } from 'sharp';
 import { InputError, reject } from '../errors.js';
 import { colorJitter } from './color_jitter.js';
 import { randomStream, type RandomStream } from '../random.js';
-import { resample, type Pixels } from './resample.js';
+import type { Pixels } from '../native_images.js';
+import { imageKernels } from './image_kernels.js';
 import { findTransform, type Transform } from './transforms.js';
 
 /** Pillow's limit too: larger images are taken for decompression bombs. */
@@ -49,7 +50,7 @@ export async function decodeSample(
   out: Uint8Array,
 ): Promise<void> {
   const image = await readImage(file);
-  resample(image, transform.place(image, imageSize, random), out);
+  imageKernels().resample(image, transform.place(image, imageSize, random), out);
   if (transform.colorJitter) colorJitter(out, random);
 }
 
