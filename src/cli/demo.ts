@@ -64,6 +64,7 @@ function trainDemo(
     optimizer: readOptimizerConfig(files.optim),
     schedule: readScheduleConfig(files.sched),
     folder: path.join(out, 'runs', 'shapes'),
+    replace: true,
     seed,
     progress,
     signal,

@@ -19,7 +19,8 @@ export interface PhaseOptions {
   /** Added to at every step. */
   totals: Totals;
   progress: Progress;
-  onStep?: (report: StepReport) => void;
+  /** The next step waits for it. */
+  onStep?: (report: StepReport) => Promise<void>;
   /** Ends the phase after the current step. */
   signal?: AbortSignal;
 }
@@ -57,9 +58,9 @@ export async function runPhase(
       waited: arrived - asked,
     };
     progress.step(report);
-    onStep?.(report);
+    await onStep?.(report);
     if (signal?.aborted) break;
-    asked = now;
+    asked = performance.now();
   }
   progress.finish();
   return done;

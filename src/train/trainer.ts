@@ -1,10 +1,10 @@
-import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { writeSafetensors, type Checkpoint } from '../checkpoints/checkpoint.js';
+import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import type { Batch, ImageLoader } from '../data/loader.js';
 import { reject, RunError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
+import type { CheckpointStore } from './checkpoint_store.js';
 import { evaluateModel, readResult, type Evaluation } from './evaluate.js';
 import { averages, emptyTotals, type Averages } from './metrics.js';
 import { combineObservers, type TrainingObserver } from './observer.js';
@@ -12,7 +12,7 @@ import { createOptimizer, type Optimizer } from './optimizer.js';
 import { parameterGroups } from './parameter_groups.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress, StepReport } from './progress.js';
-import type { RunConfiguration } from './run_configuration.js';
+import { requireSameRun, type RunConfiguration } from './run_configuration.js';
 import { learningRate } from './schedule.js';
 import { trainingStep } from './step.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
@@ -30,8 +30,9 @@ export interface TrainerOptions {
   train: ImageLoader;
   valid: ImageLoader;
   classes: readonly string[];
-  /** Where `last.safetensors` and `best.safetensors` go; it must exist. */
-  folder: string;
+  store: CheckpointStore;
+  /** Steps between checkpoints inside an epoch; 0 (the default): none but at its end. */
+  saveEvery?: number;
   progress: Progress;
   /** Told what happens, in this order. */
   observers?: readonly TrainingObserver[];
@@ -49,17 +50,13 @@ export interface TrainingSummary {
 
 /** Trains a model: epochs of training and validation, a schedule, checkpoints. */
 export class Trainer {
-  readonly last: string;
-  readonly best: string;
   private readonly optimizer: Optimizer;
   private readonly observer: TrainingObserver;
   private state: TrainingState & { global_step: number };
 
   constructor(private readonly options: TrainerOptions) {
-    const { model, configuration, folder, classes } = options;
+    const { model, configuration, classes } = options;
     const { data, optimizer, seed } = configuration;
-    this.last = path.join(folder, 'last.safetensors');
-    this.best = path.join(folder, 'best.safetensors');
     this.optimizer = createOptimizer(optimizer, parameterGroups(model, optimizer));
     this.observer = combineObservers(options.observers ?? []);
     this.state = {
@@ -84,6 +81,7 @@ export class Trainer {
    */
   resume(file: string, checkpoint: Checkpoint): void {
     const found = readTrainingState(file, checkpoint.metadata);
+    requireSameRun(file, this.options.configuration, checkpoint.metadata.configuration);
     requireSame(file, 'classes', this.state.classes, found.classes);
     requireSame(file, 'image_size', this.state.image_size, found.image_size);
     if (found.step > 0) requireSame(file, 'batch_size', this.state.batch_size, found.batch_size);
@@ -95,7 +93,7 @@ export class Trainer {
 
   /** Runs the epochs that are left, or until the signal. */
   async run(): Promise<TrainingSummary> {
-    const { configuration, signal } = this.options;
+    const { configuration, store, signal } = this.options;
     await this.announceStart();
     try {
       while (!signal?.aborted && this.state.last_epoch + 1 < configuration.optimizer.epochs)
@@ -110,8 +108,8 @@ export class Trainer {
       interrupted,
       best_top1: this.state.best_prec1,
       epochs: this.state.history,
-      last: this.last,
-      best: this.best,
+      last: store.last,
+      best: store.best,
     };
   }
 
@@ -134,7 +132,7 @@ export class Trainer {
     const epoch = this.state.last_epoch + 1;
     const train = await this.trainEpoch(epoch);
     const found = signal?.aborted ? undefined : await this.validate(epoch);
-    if (!found || signal?.aborted) return this.save(this.last);
+    if (!found || signal?.aborted) return this.saveLast();
     const { images, loss, top1, top5, details } = found;
     const valid = { images, loss, top1, top5 };
     const seconds = (performance.now() - started) / 1000;
@@ -158,8 +156,7 @@ export class Trainer {
       history: [...history, record],
     };
     await this.observer.epoch({ record, validation, isBest });
-    await this.save(this.last);
-    if (isBest) await this.save(this.best);
+    await this.options.store.saveEpoch(record.epoch, await this.checkpoint(), isBest);
   }
 
   private async trainEpoch(epoch: number): Promise<Averages> {
@@ -190,18 +187,20 @@ export class Trainer {
     if (!Number.isFinite(result.loss))
       throw new DivergedError(
         `the loss is ${result.loss} in epoch ${epoch + 1} at learning rate ${rate}; ` +
-          `${this.last} still holds the state from before, if there was one`,
+          `${this.options.store.last} still holds the state from before, if there was one`,
       );
     return result;
   }
 
-  private finishStep(epoch: number, report: StepReport): void {
+  private async finishStep(epoch: number, report: StepReport): Promise<void> {
+    const { saveEvery = 0 } = this.options;
     const learningRate = this.rateOf(epoch, this.state.step);
     this.state.step = report.done;
     this.state.global_step++;
     const { done: step, loss, correct, images, milliseconds, waited } = report;
     const event = { epoch, step, globalStep: this.state.global_step, learningRate };
     this.observer.step({ ...event, loss, correct, images, milliseconds, waited });
+    if (saveEvery > 0 && event.globalStep % saveEvery === 0) await this.saveLast();
   }
 
   /** The learning rate of step `step` of an epoch, both from 0. */
@@ -220,12 +219,15 @@ export class Trainer {
     return evaluateModel(model, valid, options);
   }
 
-  private async save(file: string): Promise<void> {
-    const tensors = await captureTensors(this.options.model, this.optimizer);
-    await writeSafetensors(file, {
-      tensors,
-      metadata: { ...this.state, optimizer_steps: this.optimizer.stepCount },
-    });
+  private async saveLast(): Promise<void> {
+    await this.options.store.saveLast(await this.checkpoint());
+  }
+
+  private async checkpoint(): Promise<Checkpoint> {
+    const { model, configuration } = this.options;
+    const tensors = await captureTensors(model, this.optimizer);
+    const metadata = { ...this.state, optimizer_steps: this.optimizer.stepCount, configuration };
+    return { tensors, metadata };
   }
 }
 

@@ -142,7 +142,7 @@ describe('trainNetwork', () => {
   });
 
   it('keeps the best checkpoint where nothing better came', async () => {
-    const stopped = path.join(tiny.folder, 'unbeaten.safetensors');
+    const stopped = path.join(tiny.folder, 'unbeaten', 'stopped.safetensors');
     const run = await trainNetwork(session('unbeaten', stopAfter(6)));
     const { tensors, metadata } = await readCheckpoint(run.last);
     await writeSafetensors(stopped, { tensors, metadata: { ...metadata, best_prec1: 100 } });
@@ -154,9 +154,15 @@ describe('trainNetwork', () => {
 
   it('stops when the loss is no number, leaving the checkpoint from before', async () => {
     const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
-    const run = trainNetwork(session('whole', { optimizer }));
-    const last = path.join(tiny.folder, 'whole', 'last.safetensors');
+    const { last } = await trainNetwork(session('diverging', stopAfter(1)));
     const bytes = readFileSync(last);
+    const { tensors, metadata } = await readCheckpoint(last);
+    const resume = path.join(path.dirname(last), 'without-configuration.safetensors');
+    await writeSafetensors(resume, {
+      tensors,
+      metadata: { ...metadata, configuration: undefined },
+    });
+    const run = trainNetwork(session('diverging', { optimizer, resume }));
     await expect(run).rejects.toThrow(/the loss is (NaN|Infinity) in epoch 1/);
     expect(readFileSync(last).equals(bytes)).toBe(true);
   });
@@ -228,6 +234,9 @@ describe('trainNetwork rejects', () => {
     await expect(resumeWith({ last_epoch: 'two' })).rejects.toThrow(/last_epoch: expected/);
     const model = { ...readModelConfig(tiny.model), init_c: 3 } as SessionOptions['model'];
     await expect(resumeWith({}, { model })).rejects.toThrow(
+      /changed\.safetensors: field model\.init_c: expected 3, as in this run, got 6/,
+    );
+    await expect(resumeWith({ configuration: undefined }, { model })).rejects.toThrow(
       /changed\.safetensors: entry .*expected/,
     );
   });
