@@ -26,6 +26,7 @@ export function reject(where: string, expected: string, found: unknown, meant?: 
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (typeof value === 'number') return String(value); // JSON has no NaN
   const text =
     typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
