@@ -49,7 +49,7 @@ function luminance(red: number, green: number, blue: number): number {
 }
 
 /** `from + alpha (to - from)`, truncated and limited to a byte. */
-function blend(from: number, to: number, alpha: number): number {
+export function blend(from: number, to: number, alpha: number): number {
   const mixed = Math.fround(from + Math.fround(alpha * (to - from)));
   return mixed <= 0 ? 0 : mixed >= 255 ? 255 : Math.trunc(mixed);
 }

@@ -15,9 +15,15 @@ const adjustments = [
  */
 export function colorJitter(rgb: Uint8Array, random: RandomStream): void {
   const kernels = imageKernels();
+  const { order, factors } = drawColorJitter(random);
+  for (const which of order) kernels[adjustments[which]!](rgb, factors[which]!);
+}
+
+/** One jitter: the order of brightness (0), contrast, saturation and hue (3), and the factor of each. */
+export function drawColorJitter(random: RandomStream): { order: number[]; factors: number[] } {
   const order = shuffle([0, 1, 2, 3], random);
   const factors = [1, 1, 1, 0].map((middle) =>
     uniform(random, middle - strength, middle + strength),
   );
-  for (const which of order) kernels[adjustments[which]!](rgb, factors[which]!);
+  return { order, factors };
 }

@@ -9,6 +9,7 @@ import type { TrainingObserver } from './observer.js';
 import type { OptimizerConfig } from './optimizer_config.js';
 import type { ScheduleConfig } from './schedule_config.js';
 import type { Progress } from './progress.js';
+import { augmentationOf } from './data_config.js';
 import { describeRun } from './run_configuration.js';
 import { RunFolder } from './run_folder.js';
 import { Trainer, type TrainingSummary } from './trainer.js';
@@ -81,6 +82,7 @@ function trainLoader(folder: ImageFolder, data: DataConfig, seed: number): Image
     batchSize: data.batch_size,
     imageSize: data.image_size,
     transform: data.transform,
+    ...augmentationOf(data),
     workers: data.num_workers,
     seed,
     shuffle: true,

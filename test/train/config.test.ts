@@ -18,6 +18,13 @@ const data = {
   num_workers: 8,
   transform: 'aggressive',
 };
+const dataDefaults = {
+  image_size: 224,
+  random_augment: 'none',
+  rand_augment_ops: 2,
+  rand_augment_magnitude: 9,
+  random_erasing: 0,
+};
 const sgd = {
   name: 'SGD',
   learning_rate: 0.1,
@@ -55,7 +62,7 @@ function errorOf(read: (file: string) => unknown, value: unknown): string {
 }
 
 it('reads what is published, with images of 224 and no recipe', () => {
-  expect(readDataConfig(save(data))).toEqual({ ...data, image_size: 224 });
+  expect(readDataConfig(save(data))).toEqual({ ...data, ...dataDefaults });
   expect(readOptimizerConfig(save(sgd))).toEqual({ ...sgd, ...recipeOff });
   expect(readScheduleConfig(save(step))).toEqual(step);
 });
@@ -79,6 +86,26 @@ describe('errors name file, field, expected and found', () => {
       readDataConfig,
       { ...data, transform: 'wild' },
       'field transform: expected one of "evaluate", "more_aggressive"',
+    ],
+    [
+      readDataConfig,
+      { ...data, random_augment: 'trivial_augmnt' },
+      'field random_augment: expected one of "none", "rand_augment", "trivial_augment"',
+    ],
+    [
+      readDataConfig,
+      { ...data, rand_augment_ops: 0 },
+      'field rand_augment_ops: expected at least 1, got 0',
+    ],
+    [
+      readDataConfig,
+      { ...data, rand_augment_magnitude: 31 },
+      'field rand_augment_magnitude: expected at most 30, got 31',
+    ],
+    [
+      readDataConfig,
+      { ...data, random_erasing: 1.5 },
+      'field random_erasing: expected at most 1, got 1.5',
     ],
     [readOptimizerConfig, { ...sgd, name: 'Sgd' }, 'field name: expected one of "SGD", got "Sgd"'],
     [
