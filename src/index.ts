@@ -3,6 +3,7 @@ import './backend/register.js';
 export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.js';
 export { InputError } from './errors.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
+export { depthwiseSeparable, type DepthwiseSeparableParams } from './ops/depthwise_separable.js';
 export {
   groupConvShuffleDepthwise,
   type GroupConvShuffleDepthwiseParams,
@@ -16,7 +17,7 @@ export {
 export { meUnit, type MeUnitParams } from './ops/me_unit.js';
 export { shuffleUnit, type ShuffleUnitParams } from './ops/shuffle_unit.js';
 export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
-export { stem, type StemParams } from './ops/stem.js';
+export { stem, type StemOptions, type StemParams } from './ops/stem.js';
 export type { Checkpoint, HostArray, HostTensor } from './checkpoints/checkpoint.js';
 export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
 export { type Layer, type LayerInfo, type StateEntry } from './models/block.js';

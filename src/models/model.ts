@@ -2,8 +2,10 @@ import type * as tf from '@tensorflow/tfjs';
 import { checkConfig, readConfigFile } from '../config_file.js';
 import type { Layer, StateEntry } from './block.js';
 import './menet.js';
+import './mobilenet.js';
 import { Network } from './network.js';
 import { findFamily, type ModelConfig, modelSchema } from './registry.js';
+import './shufflenet.js';
 
 export type { ModelConfig } from './registry.js';
 
