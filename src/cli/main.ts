@@ -19,6 +19,10 @@ const commands: Record<string, Entry> = {
     summary: 'loss and accuracy of a checkpoint on validation images',
     load: async () => (await import('./evaluate.js')).evaluate,
   },
+  convert: {
+    summary: 'write a checkpoint as safetensors or for PyTorch',
+    load: async () => (await import('./convert.js')).convert,
+  },
   predict: {
     summary: 'classify images',
     load: async () => (await import('./predict.js')).predict,
