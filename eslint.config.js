@@ -2,6 +2,15 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = ['Buffer', 'URL', 'console', 'performance', 'process'];
+const browserGlobals = [
+  'DOMParser',
+  'document',
+  'innerHeight',
+  'innerWidth',
+  'location',
+  'setTimeout',
+  'window',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'prebuilds/', 'runs/', 'demo/', '.cache/'] },
@@ -37,6 +46,12 @@ export default tseslint.config(
   {
     files: ['**/*.{js,cjs,mjs}'],
     languageOptions: { globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])) },
+  },
+  {
+    files: ['src/report/page/client.js'], // runs in the browser
+    languageOptions: {
+      globals: Object.fromEntries(browserGlobals.map((name) => [name, 'readonly'])),
+    },
   },
   {
     files: ['**/*.{cjs,cts}', 'bin/*.js'],

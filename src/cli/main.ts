@@ -31,6 +31,10 @@ const commands: Record<string, Entry> = {
     summary: 'layers, parameters and operations of a network, and its picture',
     load: async () => (await import('./inspect.js')).inspect,
   },
+  report: {
+    summary: 'compare runs: curves, figures, configurations',
+    load: async () => (await import('./report.js')).report,
+  },
   demo: {
     summary: 'make a data set, train, evaluate and predict on it, in about two minutes',
     load: async () => (await import('./demo.js')).demo,
