@@ -54,6 +54,11 @@ export {
 } from './train/trainer.js';
 export { type EpochRecord } from './train/training_state.js';
 export { normalizeImages } from './ops/normalize_images.js';
+export { adadeltaUpdate, type AdadeltaOptions, type AdadeltaSlots } from './ops/adadelta_update.js';
+export { adamUpdate, type AdamOptions, type AdamSlots } from './ops/adam_update.js';
+export { type Clipping, clipGradients, gradientNorm } from './ops/gradient_norm.js';
+export { type UpdateOptions } from './ops/multi_tensor.js';
+export { rmspropUpdate, type RmspropOptions, type RmspropSlots } from './ops/rmsprop_update.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';
 export { drawModel } from './inspect/graph.js';
 export { formatInspection, type Inspection, inspectModel } from './inspect/inspect.js';
