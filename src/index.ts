@@ -26,6 +26,7 @@ export { getState, loadState } from './models/state.js';
 export { type DataConfig, readDataConfig } from './train/data_config.js';
 export { CheckpointStore, type StoreOptions } from './train/checkpoint_store.js';
 export { type Conversion, convertCheckpoint, type ConvertOptions } from './train/convert.js';
+export { DivergedError } from './train/diverged_error.js';
 export { evaluateModel, type Evaluation } from './train/evaluate.js';
 export type { Mistake, ValidationDetails } from './train/validation_details.js';
 export type {
@@ -46,12 +47,7 @@ export { learningRate } from './train/schedule.js';
 export { readScheduleConfig, type ScheduleConfig } from './train/schedule_config.js';
 export { type SessionOptions, trainNetwork } from './train/session.js';
 export { trainingStep } from './train/step.js';
-export {
-  DivergedError,
-  Trainer,
-  type TrainerOptions,
-  type TrainingSummary,
-} from './train/trainer.js';
+export { Trainer, type TrainerOptions, type TrainingSummary } from './train/trainer.js';
 export { type EpochRecord } from './train/training_state.js';
 export { normalizeImages } from './ops/normalize_images.js';
 export { adadeltaUpdate, type AdadeltaOptions, type AdadeltaSlots } from './ops/adadelta_update.js';
