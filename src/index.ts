@@ -62,3 +62,18 @@ export { decodeImage } from './data/decode.js';
 export { type DemoImageOptions, makeDemoImages } from './data/demo_images.js';
 export { type ImageFolder, matchClasses, scanImageFolder } from './data/image_folder.js';
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.js';
+export { type FusedLayerArgs } from './layers/fused_layer.js';
+export {
+  DepthwiseSeparableLayer,
+  type DepthwiseSeparableLayerArgs,
+} from './layers/depthwise_separable_layer.js';
+export {
+  GroupConvShuffleDepthwiseLayer,
+  type GroupConvShuffleDepthwiseLayerArgs,
+} from './layers/group_conv_shuffle_depthwise_layer.js';
+export { MergeEvolveLayer, type MergeEvolveLayerArgs } from './layers/merge_evolve_layer.js';
+export { MeUnitLayer, type MeUnitLayerArgs } from './layers/me_unit_layer.js';
+export { modelFolder } from './layers/model_folder.js';
+export { type ResidualLayerArgs } from './layers/residual_layer.js';
+export { ShuffleUnitLayer } from './layers/shuffle_unit_layer.js';
+export { StemLayer, type StemLayerArgs } from './layers/stem_layer.js';
