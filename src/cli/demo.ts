@@ -21,7 +21,7 @@ import { predictFile } from './predict.js';
 
 const flags = {
   out: { help: 'folder of the demo', value: 'DIR', default: 'demo' },
-  'print-freq': { ...printFrequency, default: 100 },
+  'print-freq': printFrequency,
   ...computeFlags,
 } as const;
 
@@ -42,7 +42,7 @@ export const demo = defineCommand({
     requireGradients(values);
     makeOutputFolder(values.out);
     await useBackend(values);
-    const progress = progressFor(values);
+    const progress = progressFor(values, 100);
     progress.note(`making images in ${path.join(values.out, 'images')}`);
     const files = await setUpDemo(values.out, values.seed);
     const interrupt = new Interrupt(() => progress.note('ending after this step'));

@@ -208,6 +208,22 @@ describe('errors name file, field, expected and found', () => {
     expect(error).not.toContain('\n');
   });
 
+  it.each([
+    [readOptimizerConfig, sgd, 'label_smoothing', 1, 'less than 1, got 1'],
+    [readOptimizerConfig, sgd, 'ema_decay', -0.1, 'at least 0, got -0.1'],
+    [readOptimizerConfig, sgd, 'accumulate_steps', 0, 'at least 1, got 0'],
+    [readOptimizerConfig, sgd, 'clip_norm', -1, 'at least 0, got -1'],
+    [readOptimizerConfig, sgd, 'early_stopping_epochs', 1.5, 'an integer, got 1.5'],
+    [readOptimizerConfig, sgd, 'backbone_rate_factor', 0, 'more than 0, got 0'],
+    [readOptimizerConfig, sgd, 'freeze_backbone', 'yes', 'type boolean, got "yes"'],
+    [readOptimizerConfig, sgd, 'weight_decay_norms', 0, 'type boolean, got 0'],
+    [readDataConfig, data, 'mixup_alpha', -1, 'at least 0, got -1'],
+    [readDataConfig, data, 'cutmix_alpha', 101, 'at most 100, got 101'],
+  ])('of the recipe: %o, %o, %s %o', (read, good, field, value, expected) => {
+    const message = errorOf(read, { ...good, [field]: value });
+    expect(message).toContain(`field ${field}: expected ${expected}`);
+  });
+
   it('but not for a byte order mark', () => {
     const file = path.join(folder, 'marked.json');
     const schedule = { name: 'ExponentialLR', gamma: 0.9 };
