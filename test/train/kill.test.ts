@@ -67,8 +67,13 @@ describe.concurrent.each(variants)('killed runs of $name', ({ name, O, D }) => {
   it(`end with the same bits (at least ${KILLS} kills)`, { timeout: 1_200_000 }, async () => {
     await trainWhole(configure('whole'));
     const folder = (label: string) => path.join(tiny.folder, name, label);
-    const last = (label: string) => path.join(folder(label), 'last.safetensors');
-    const whole = await timelessContents(last('whole'));
+    const contents = (label: string) =>
+      Promise.all(
+        ['last', 'best'].map((file) =>
+          timelessContents(path.join(folder(label), `${file}.safetensors`)),
+        ),
+      );
+    const whole = await contents('whole');
     const checkpointsOf = (label: string) =>
       readdirSync(folder(label))
         .filter((one) => /safetensors|tmp$|lock/.test(one))
@@ -78,7 +83,7 @@ describe.concurrent.each(variants)('killed runs of $name', ({ name, O, D }) => {
       const label = `killed-${seed}`;
       const random = randomStream(seed, 0, 0);
       kills += await trainKilled(configure(label), folder(label), KILLS_PER_RUN, random);
-      expect(await timelessContents(last(label))).toEqual(whole);
+      expect(await contents(label)).toEqual(whole);
       expect(checkpointsOf(label)).toEqual(checkpointsOf('whole'));
     }
   });
