@@ -16,7 +16,12 @@ export {
 } from './ops/merge_evolve.js';
 export { meUnit, type MeUnitParams } from './ops/me_unit.js';
 export { shuffleUnit, type ShuffleUnitParams } from './ops/shuffle_unit.js';
-export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
+export { blendUpdate, type BlendOptions } from './ops/blend_update.js';
+export {
+  type MixedLabels,
+  softmaxCrossEntropy,
+  type SoftmaxCrossEntropyOptions,
+} from './ops/softmax_cross_entropy.js';
 export { stem, type StemOptions, type StemParams } from './ops/stem.js';
 export type { Checkpoint, HostArray, HostTensor } from './checkpoints/checkpoint.js';
 export { readCheckpoint, writePth, writeSafetensors } from './checkpoints/checkpoint.js';
@@ -46,10 +51,11 @@ export { type RunConfiguration } from './train/run_configuration.js';
 export { learningRate } from './train/schedule.js';
 export { readScheduleConfig, type ScheduleConfig } from './train/schedule_config.js';
 export { type SessionOptions, trainNetwork } from './train/session.js';
+export { loadPretrained } from './train/pretrained.js';
 export { trainingStep } from './train/step.js';
 export { Trainer, type TrainerOptions, type TrainingSummary } from './train/trainer.js';
 export { type EpochRecord } from './train/training_state.js';
-export { normalizeImages } from './ops/normalize_images.js';
+export { type Mix, normalizeImages } from './ops/normalize_images.js';
 export { adadeltaUpdate, type AdadeltaOptions, type AdadeltaSlots } from './ops/adadelta_update.js';
 export { adamUpdate, type AdamOptions, type AdamSlots } from './ops/adam_update.js';
 export { type Clipping, clipGradients, gradientNorm } from './ops/gradient_norm.js';

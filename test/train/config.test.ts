@@ -89,6 +89,16 @@ describe('the published optimizer', () => {
   });
 });
 
+it('the recommended configurations belong together', () => {
+  const read = (kind: string) =>
+    path.resolve(import.meta.dirname, `../../config/imagenet/${kind}-config/recommended.json`);
+  const optimizer = readOptimizerConfig(read('optim'));
+  const schedule = readScheduleConfig(read('sched'));
+  expect(optimizer).toMatchObject({ weight_decay_norms: false, label_smoothing: 0.1 });
+  expect(schedule).toMatchObject({ name: 'CosineAnnealingLR', T_max: optimizer.epochs });
+  expect(readDataConfig(read('data'))).toMatchObject({ mixup_alpha: 0, cutmix_alpha: 0 });
+});
+
 describe('errors name file, field, expected and found', () => {
   it.each([
     [readDataConfig, { ...data, batch_size: 0 }, 'field batch_size: expected at least 1, got 0'],

@@ -8,7 +8,6 @@ import { makeDemoImages } from '../../src/data/demo_images.js';
 import { InputError } from '../../src/errors.js';
 import { createModel } from '../../src/models/model.js';
 import { getState } from '../../src/models/state.js';
-import type { OptimizerConfig } from '../../src/train/optimizer_config.js';
 import { loadPretrained } from '../../src/train/pretrained.js';
 import { silentProgress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
@@ -119,7 +118,7 @@ describe('fine-tuning', () => {
       image_size: 48,
       num_workers: 2,
     };
-    const optimizer = { ...base.optimizer, learning_rate: 0.05, ...recipe } as OptimizerConfig;
+    const optimizer = { ...base.optimizer, learning_rate: 0.05, ...recipe };
     const schedule = {
       name: 'ExponentialLR' as const,
       gamma: 0.9,
@@ -131,7 +130,7 @@ describe('fine-tuning', () => {
       data,
       optimizer,
       model: configuration,
-      schedule: schedule,
+      schedule,
       ...more,
     });
   };
