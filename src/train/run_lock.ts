@@ -108,7 +108,9 @@ const linkless = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 
 function parse(text: string): Holder | undefined {
   try {
     const { pid, host, started } = JSON.parse(text) as Holder;
-    return Number.isInteger(pid) && typeof host === 'string' ? { pid, host, started } : undefined;
+    return Number.isInteger(pid) && pid > 0 && typeof host === 'string'
+      ? { pid, host, started }
+      : undefined;
   } catch {
     return undefined; // cut short by a kill or a full disk
   }
