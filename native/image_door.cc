@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "host_bytes.h"
+#include "image/alter.h"
 #include "image/color_jitter.h"
 #include "image/resample.h"
 
@@ -129,6 +130,80 @@ void adjust_hue(const Napi::CallbackInfo& info) {
   MENET_SIMD(turn_hues)(rgb, pixels, static_cast<int>(turns * 255));
 }
 
+// An image that is changed in place.
+struct Target {
+  int64_t width, height;
+  uint8_t* rgb;
+};
+
+// Reads the image last, so that no getter can take the memory away.
+Target target_of(const Napi::CallbackInfo& info) {
+  const Napi::Object pixels = object_at(info, 0, "image");
+  Target target{integer_in(pixels, "width", 1), integer_in(pixels, "height", 1), nullptr};
+  if (target.width > kLongestAlteredSide || target.height > kLongestAlteredSide) {
+    throw_error("image: expected sides of at most ", kLongestAlteredSide);
+  }
+  const HostBytes bytes = host_bytes(pixels.Get("data"));
+  expect_bytes(bytes, target.width * target.height * 3, "image");
+  target.rgb = static_cast<uint8_t*>(bytes.data);
+  return target;
+}
+
+double number_at(const Napi::Value& value, double largest) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (!(std::abs(number) <= largest)) {
+    throw_error("expected a number of -", largest, " to ", largest);
+  }
+  return number;
+}
+
+// transformNearest({data, width, height}, [a, b, c, d, e, f])
+void transform_image(const Napi::CallbackInfo& info) {
+  if (!info[1].IsArray()) throw_error("matrix: expected six numbers");
+  const Napi::Array list = info[1].As<Napi::Array>();
+  double m[6];
+  for (uint32_t i = 0; i < 6; ++i) m[i] = number_at(list.Get(i), kLargestCoefficient);
+  const Target image = target_of(info);
+  transform_nearest(image.rgb, image.width, image.height, {m[0], m[1], m[2], m[3], m[4], m[5]});
+}
+
+// sharpen({data, width, height}, factor)
+void sharpen_image(const Napi::CallbackInfo& info) {
+  const double factor = number_at(info[1], 1e6);
+  const Target image = target_of(info);
+  sharpen(image.rgb, image.width, image.height, static_cast<float>(factor));
+}
+
+// Bytes of whole pixels, and a table of one entry for each channel's levels.
+struct Levels {
+  HostBytes rgb, table;
+  int64_t pixels;
+};
+
+Levels levels_of(const Napi::CallbackInfo& info, size_t entry_bytes) {
+  const HostBytes rgb = host_bytes(info[0]), table = host_bytes(info[1]);
+  if (rgb.size % 3 != 0) throw_error("expected 3 bytes per pixel, got ", rgb.size);
+  expect_bytes(table, static_cast<int64_t>(3 * kLevels * entry_bytes), "table");
+  if (reinterpret_cast<uintptr_t>(table.data) % entry_bytes != 0) {
+    throw_error("table: expected entries of ", entry_bytes, " bytes");
+  }
+  return {rgb, table, static_cast<int64_t>(rgb.size / 3)};
+}
+
+// countLevels(rgb, counts): counts is a Uint32Array
+void count_image_levels(const Napi::CallbackInfo& info) {
+  const Levels levels = levels_of(info, sizeof(uint32_t));
+  count_levels(static_cast<const uint8_t*>(levels.rgb.data), levels.pixels,
+               static_cast<uint32_t*>(levels.table.data));
+}
+
+// mapLevels(rgb, table)
+void map_image_levels(const Napi::CallbackInfo& info) {
+  const Levels levels = levels_of(info, sizeof(uint8_t));
+  map_levels(static_cast<uint8_t*>(levels.rgb.data), levels.pixels,
+             static_cast<const uint8_t*>(levels.table.data));
+}
+
 }  // namespace
 
 void define_image_door(Napi::Env env, Napi::Object exports) {
@@ -138,6 +213,10 @@ void define_image_door(Napi::Env env, Napi::Object exports) {
   images.Set("adjustContrast", Napi::Function::New<guarded<adjust_contrast>>(env));
   images.Set("adjustSaturation", Napi::Function::New<guarded<adjust_saturation>>(env));
   images.Set("adjustHue", Napi::Function::New<guarded<adjust_hue>>(env));
+  images.Set("transformNearest", Napi::Function::New<guarded<transform_image>>(env));
+  images.Set("sharpen", Napi::Function::New<guarded<sharpen_image>>(env));
+  images.Set("countLevels", Napi::Function::New<guarded<count_image_levels>>(env));
+  images.Set("mapLevels", Napi::Function::New<guarded<map_image_levels>>(env));
   exports.Set("images", images);
 }
 

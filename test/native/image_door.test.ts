@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { native } from '../../src/native.js';
-import type { Box, Placement } from '../../src/native_images.js';
+import type { Affine, Box, Pixels, Placement } from '../../src/native_images.js';
 
 // What would read or write outside of its memory if the door let it pass.
 
@@ -87,6 +87,49 @@ test.each(['adjustBrightness', 'adjustContrast', 'adjustSaturation', 'adjustHue'
     expect(() => call(new Uint8Array(4), 1)).toThrow(/expected 3 bytes per pixel, got 4/);
   },
 );
+
+const square = { data: new Uint8Array(48), width: 4, height: 4 };
+const identity = [1, 0, 0, 0, 1, 0];
+
+test.each<[string, unknown, unknown, RegExp]>([
+  ['no image', undefined, identity, /image: expected an object/],
+  ['fewer bytes', { ...square, height: 5 }, identity, /image: expected 60 bytes, got 48/],
+  ['no width', { ...square, width: 0 }, identity, /width: expected a whole number/],
+  ['a long side', { ...square, width: 2 ** 17 }, identity, /image: expected sides of at most/],
+  ['no matrix', square, undefined, /matrix: expected six numbers/],
+  ['five numbers', square, identity.slice(1), /expected a number of/],
+  ['a number that is none', square, [NaN, 0, 0, 0, 1, 0], /expected a number of/],
+  ['a number too large', square, [1, 0, 2 ** 21, 0, 1, 0], /expected a number of/],
+])('transformNearest throws: %s', (_, image, matrix, message) => {
+  expect(() => images.transformNearest(image as Pixels, matrix as Affine)).toThrow(message);
+});
+
+test('sharpen throws for what is no image or no number', () => {
+  expect(() => images.sharpen({ ...square, width: 3 }, 1)).toThrow(/image: expected 36 bytes/);
+  expect(() => images.sharpen(square, Infinity)).toThrow(/expected a number/);
+  const data = new Uint8Array(48);
+  const getter = {
+    width: 4,
+    get height() {
+      structuredClone(data, { transfer: [data.buffer] });
+      return 4;
+    },
+    data,
+  };
+  expect(() => images.sharpen(getter, 1)).toThrow(/image: expected 48 bytes, got 0/);
+});
+
+test('tables have one entry per channel and level', () => {
+  const counts = new Uint32Array(767);
+  expect(() => images.countLevels(new Uint8Array(3), counts)).toThrow(/table: expected 3072 bytes/);
+  expect(() => images.countLevels(new Uint8Array(4), new Uint32Array(768))).toThrow(/3 bytes per/);
+  const unaligned = new Uint8Array(new ArrayBuffer(3073), 1) as unknown as Uint32Array;
+  expect(() => images.countLevels(new Uint8Array(3), unaligned)).toThrow(/entries of 4 bytes/);
+  expect(() => images.mapLevels(new Uint8Array(3), new Uint8Array(3))).toThrow(
+    /expected 768 bytes/,
+  );
+  expect(() => images.mapLevels(null as never, new Uint8Array(768))).toThrow(/typed array/);
+});
 
 test('several threads use the kernels at a time', async () => {
   const file = process.env.MENET_BINARY ?? path.resolve('build/Release/menet.node');
