@@ -1,12 +1,14 @@
 #include "image_door.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include "core/error.h"
 #include "host_bytes.h"
 #include "image/alter.h"
 #include "image/color_jitter.h"
+#include "image/mapped_file.h"
 #include "image/resample.h"
 
 namespace menet {
@@ -39,11 +41,12 @@ Napi::Object object_in(const Napi::Object& object, const char* name) {
   return value.As<Napi::Object>();
 }
 
-int64_t integer_in(const Napi::Object& object, const char* name, double least) {
+int64_t integer_in(const Napi::Object& object, const char* name, double least,
+                   double most = kLongestSide) {
   const Napi::Value value = object.Get(name);
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= least && number <= kLongestSide) || number != std::floor(number)) {
-    throw_error(name, ": expected a whole number of ", least, " to ", kLongestSide);
+  if (!(number >= least && number <= most) || number != std::floor(number)) {
+    throw_error(name, ": expected a whole number of ", least, " to ", most);
   }
   return static_cast<int64_t>(number);
 }
@@ -75,22 +78,77 @@ void expect_bytes(const HostBytes& bytes, int64_t expected, const char* name) {
   throw_error(name, ": expected ", expected, " bytes, got ", bytes.size);
 }
 
+// What both kinds of resampling take, but for where the pixels are: ({width, height, ...},
+// placement, out).
+struct Resampling {
+  Image image;
+  Placement placement;
+
+  explicit Resampling(const Napi::CallbackInfo& info) {
+    const Napi::Object pixels = object_at(info, 0, "image");
+    image = {nullptr, integer_in(pixels, "width", 1), integer_in(pixels, "height", 1)};
+    placement = placement_of(object_at(info, 1, "placement"));
+    expect_inside(placement.source, image.width, image.height, "source");
+    expect_inside(placement.crop, placement.resized_width, placement.resized_height, "crop");
+  }
+
+  int64_t bytes() const { return image.width * image.height * 3; }
+
+  // Last, after all properties have been read: no getter can take the memory away any more.
+  void run(const uint8_t* data, const Napi::Value& target) {
+    const HostBytes out = host_bytes(target);
+    expect_bytes(out, placement.crop.width * placement.crop.height * 3, "out");
+    image.data = data;
+    resample(image, placement, static_cast<uint8_t*>(out.data));
+  }
+};
+
 // resample({data, width, height}, placement, out)
 void resample_image(const Napi::CallbackInfo& info) {
-  const Napi::Object pixels = object_at(info, 0, "image");
-  Image image{nullptr, integer_in(pixels, "width", 1), integer_in(pixels, "height", 1)};
-  const Napi::Value data = pixels.Get("data");
-  const Placement placement = placement_of(object_at(info, 1, "placement"));
-  expect_inside(placement.source, image.width, image.height, "source");
-  expect_inside(placement.crop, placement.resized_width, placement.resized_height, "crop");
-  // No property is read after this, so that no getter can take the memory away.
+  const Napi::Value data = object_at(info, 0, "image").Get("data");
+  Resampling resampling(info);
   const HostBytes in = host_bytes(data);
-  const HostBytes out = host_bytes(info[2]);
-  expect_bytes(in, image.width * image.height * 3, "image");
-  expect_bytes(out, placement.crop.width * placement.crop.height * 3, "out");
-  image.data = static_cast<const uint8_t*>(in.data);
-  resample(image, placement, static_cast<uint8_t*>(out.data));
+  expect_bytes(in, resampling.bytes(), "image");
+  resampling.run(static_cast<const uint8_t*>(in.data), info[2]);
 }
+
+// new ImageFile(descriptor, path): raw images in a file that is mapped into memory.
+class ImageFile : public Napi::ObjectWrap<ImageFile> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "ImageFile", {InstanceMethod("resample", &ImageFile::Resample)});
+  }
+
+  explicit ImageFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ImageFile>(info) {
+    try {
+      if (!info[0].IsNumber() || !info[1].IsString()) {
+        throw_error("expected the descriptor of a file and its path");
+      }
+      const int descriptor = info[0].As<Napi::Number>().Int32Value();
+      file_ = std::make_unique<MappedFile>(descriptor, info[1].As<Napi::String>());
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+ private:
+  // resample({offset, width, height}, placement, out)
+  void Resample(const Napi::CallbackInfo& info) {
+    constexpr double kLargest = 9007199254740991.0;
+    try {
+      const int64_t offset = integer_in(object_at(info, 0, "image"), "offset", 0, kLargest);
+      Resampling resampling(info);
+      const auto bytes = static_cast<uint64_t>(resampling.bytes());
+      resampling.run(file_->range(static_cast<uint64_t>(offset), bytes), info[2]);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+  std::unique_ptr<MappedFile> file_;
+};
 
 // What the adjustments take: (rgb, amount), changed in place.
 struct Adjustment {
@@ -217,6 +275,7 @@ void define_image_door(Napi::Env env, Napi::Object exports) {
   images.Set("sharpen", Napi::Function::New<guarded<sharpen_image>>(env));
   images.Set("countLevels", Napi::Function::New<guarded<count_image_levels>>(env));
   images.Set("mapLevels", Napi::Function::New<guarded<map_image_levels>>(env));
+  images.Set("ImageFile", ImageFile::Define(env));
   exports.Set("images", images);
 }
 

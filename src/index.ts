@@ -67,6 +67,7 @@ export { formatInspection, type Inspection, inspectModel } from './inspect/inspe
 export { decodeImage } from './data/decode.js';
 export { type DemoImageOptions, makeDemoImages } from './data/demo_images.js';
 export { type ImageFolder, matchClasses, scanImageFolder } from './data/image_folder.js';
+export { closeRawCache, type CacheOptions, openRawCache, type RawCache } from './data/raw_cache.js';
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.js';
 export { type FusedLayerArgs } from './layers/fused_layer.js';
 export {

@@ -54,3 +54,23 @@ export interface ImageKernels {
   /** Replaces each channel's levels by what `table` ([3, 256]) says. */
   mapLevels(rgb: Uint8Array, table: Uint8Array): void;
 }
+
+/** Where an image lies in an {@link ImageFile}. */
+export interface StoredImage extends Size {
+  /** Of its first byte in the file. */
+  offset: number;
+}
+
+/** A file of raw images, 8-bit RGB. Reading beyond its end throws, also if it was cut meanwhile. */
+export interface ImageFile {
+  resample(image: StoredImage, placement: Placement, out: Uint8Array): void;
+}
+
+/** What the binary has for images. */
+export interface NativeImages extends ImageKernels {
+  /**
+   * Maps an open file into memory, read-only; threads and processes that map the same share its
+   * pages. It stays mapped when the descriptor is closed. `path` names it in errors.
+   */
+  readonly ImageFile: new (descriptor: number, path: string) => ImageFile;
+}

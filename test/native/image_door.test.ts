@@ -1,8 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { native } from '../../src/native.js';
-import type { Affine, Box, Pixels, Placement } from '../../src/native_images.js';
+import type { Affine, Box, ImageFile, Pixels, Placement, StoredImage } from '../../src/native_images.js';
 
 // What would read or write outside of its memory if the door let it pass.
 
@@ -129,6 +131,66 @@ test('tables have one entry per channel and level', () => {
     /expected 768 bytes/,
   );
   expect(() => images.mapLevels(null as never, new Uint8Array(768))).toThrow(/typed array/);
+
+describe('a mapped file', () => {
+  let folder: string;
+  let file: string;
+  let descriptor: number;
+
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'menet-mapped-'));
+    file = path.join(folder, 'pixels');
+    writeFileSync(file, new Uint8Array(100).fill(5));
+    descriptor = openSync(file, 'r');
+  });
+  afterAll(() => {
+    closeSync(descriptor);
+    rmSync(folder, { recursive: true });
+  });
+
+  function resampleFrom(target: ImageFile, offset: unknown): Uint8Array {
+    const out = new Uint8Array(48);
+    const image = { offset, width: 4, height: 4 } as StoredImage;
+    const placement = { source: box, resized: { width: 4, height: 4 }, crop: box, flip: false };
+    target.resample(image, placement, out);
+    return out;
+  }
+
+  test('gives what lies within it, and throws for what does not', () => {
+    const mapped = new images.ImageFile(descriptor, file);
+    expect(resampleFrom(mapped, 52)).toEqual(new Uint8Array(48).fill(5));
+    for (const offset of [53, 100, 2 ** 32, 2 ** 53 - 1])
+      expect(() => resampleFrom(mapped, offset)).toThrow(/expected 48 bytes at \d+, got a file of/);
+    for (const offset of [-1, 0.5, NaN, 2 ** 60, undefined])
+      expect(() => resampleFrom(mapped, offset)).toThrow(/offset: expected a whole number/);
+  });
+
+  test('throws, and goes on, when the file is cut and when it is whole again', () => {
+    const mapped = new images.ImageFile(descriptor, file);
+    truncateSync(file, 10);
+    expect(() => resampleFrom(mapped, 0)).toThrow(/got a file of 10/);
+    truncateSync(file, 100);
+    expect(resampleFrom(mapped, 52)).toEqual(new Uint8Array(48));
+  });
+
+  test('throws for what cannot be mapped', () => {
+    const File = images.ImageFile as unknown as new (...values: unknown[]) => ImageFile;
+    expect(() => new File()).toThrow(/expected the descriptor of a file/);
+    expect(() => new File(file)).toThrow(/expected the descriptor of a file/);
+    expect(() => new File(-1, 'name')).toThrow(/name: expected an open file/);
+    expect(() => new File(1e9, 'name')).toThrow(/name: expected an open file/);
+    const folderDescriptor = openSync(folder, 'r');
+    expect(() => new File(folderDescriptor, 'name')).toThrow(/name: expected a file/);
+    closeSync(folderDescriptor);
+  });
+
+  test('throws for a call on something else', () => {
+    const { resample: call } = images.ImageFile.prototype as ImageFile;
+    for (const other of [{}, images, null, new Map()])
+      expect(() => call.call(other as never, {} as never, {} as never, new Uint8Array(3))).toThrow(
+        TypeError,
+      );
+  });
 });
 
 test('several threads use the kernels at a time', async () => {
