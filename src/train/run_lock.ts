@@ -34,6 +34,18 @@ export class RunLock {
     process.on('exit', this.onExit);
   }
 
+  /**
+   * Throws an InputError where the lock was lost to a process that looked at a stale one at the
+   * same moment; to be called once the folder has been cleared of temporary files.
+   */
+  requireHeld(): void {
+    if (this.read() === this.content) return;
+    process.off('exit', this.onExit);
+    throw new InputError(
+      `${this.file}: expected no other trainer on this run, got one that began at the same moment`,
+    );
+  }
+
   /** Lets others in; does nothing the second time, or where the lock is not this one any more. */
   release(): void {
     process.off('exit', this.onExit);
