@@ -4,7 +4,14 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { native } from '../../src/native.js';
-import type { Affine, Box, ImageFile, Pixels, Placement, StoredImage } from '../../src/native_images.js';
+import type {
+  Affine,
+  Box,
+  ImageFile,
+  Pixels,
+  Placement,
+  StoredImage,
+} from '../../src/native_images.js';
 
 // What would read or write outside of its memory if the door let it pass.
 
@@ -131,6 +138,7 @@ test('tables have one entry per channel and level', () => {
     /expected 768 bytes/,
   );
   expect(() => images.mapLevels(null as never, new Uint8Array(768))).toThrow(/typed array/);
+});
 
 describe('a mapped file', () => {
   let folder: string;
