@@ -62,6 +62,7 @@ export { type Clipping, clipGradients, gradientNorm } from './ops/gradient_norm.
 export { type UpdateOptions } from './ops/multi_tensor.js';
 export { rmspropUpdate, type RmspropOptions, type RmspropSlots } from './ops/rmsprop_update.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';
+export { RunRecorder, type RecorderOptions } from './report/recorder.js';
 export { drawModel } from './inspect/graph.js';
 export { formatInspection, type Inspection, inspectModel } from './inspect/inspect.js';
 export { decodeImage } from './data/decode.js';
