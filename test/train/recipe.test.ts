@@ -41,6 +41,8 @@ describe('the whole recipe', () => {
     ...readDataConfig(tiny.data),
     mixup_alpha: 0.2,
     cutmix_alpha: 1,
+    random_augment: 'rand_augment' as const,
+    random_erasing: 0.25,
     batch_size: 4,
   });
 
