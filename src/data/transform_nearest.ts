@@ -7,7 +7,7 @@ import type { Affine, Pixels } from '../native_images.js';
 export function transformNearest(image: Pixels, matrix: Affine): void {
   const [a, b, c, d, e, f] = matrix;
   const isScaling = b === 0 && d === 0;
-  const source = image.data.slice();
+  const source = new Uint8Array(image.data); // a copy: slice of a Buffer is none
   if (isScaling) scaleNearest(image, source, [a, c, e, f]);
   else fixedNearest(image, source, matrix);
 }
