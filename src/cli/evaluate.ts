@@ -1,6 +1,10 @@
+import { writeFileAtomic } from '../checkpoints/atomic_file.js';
+import { classLabels } from '../class_labels.js';
 import { scanImageFolder } from '../data/image_folder.js';
 import { closeRawCache } from '../data/raw_cache.js';
 import { reject } from '../errors.js';
+import { validationPage } from '../report/page/validation_page.js';
+import { takeSnapshot } from '../report/validation_snapshot.js';
 import { readDataConfig, type DataConfig } from '../train/data_config.js';
 import { evaluateModel, type Evaluation } from '../train/evaluate.js';
 import { openFolderCache, type CacheRequest } from '../train/folder_cache.js';
@@ -21,6 +25,10 @@ export const evaluate = defineCommand({
     data: { help: 'data configuration (JSON)', value: 'FILE', required: true },
     ...modelFlags,
     cache: cacheFlag,
+    details: {
+      help: 'page to write: which classes are confused, and the worst mistakes',
+      value: 'FILE',
+    },
     ...progressFlags,
     ...computeFlags,
   },
@@ -28,11 +36,18 @@ export const evaluate = defineCommand({
     const data = readDataConfig(values.data);
     await useBackend(values);
     const trained = await loadTrainedModel(values.model, values.checkpoint);
-    const evaluation = await evaluateTrained(trained, data, {
+    const { details, ...evaluation } = await evaluateTrained(trained, data, {
       cache: values.cache,
+      details: values.details !== undefined,
       progress: progressFor(values),
     });
     printEvaluation(evaluation, values.json);
+    if (values.details !== undefined && details) {
+      const classes = classLabels(trained.model.numClasses, trained.classes);
+      const snapshot = await takeSnapshot(0, classes, details);
+      const page = validationPage(values.checkpoint, describeEvaluation(evaluation), snapshot);
+      await writeFileAtomic(values.details, [Buffer.from(page)]);
+    }
     return 0;
   },
 });
@@ -41,18 +56,19 @@ export const evaluate = defineCommand({
 export async function evaluateTrained(
   { model, classes }: TrainedModel,
   data: DataConfig,
-  request: CacheRequest,
+  request: CacheRequest & { details?: boolean },
 ): Promise<Evaluation> {
   const folder = await scanImageFolder(data.valid_root);
   requireClasses(folder.root, folder.classes, classes, model.numClasses);
   const cache = await openFolderCache(folder, data, request);
   const loader = evaluationLoader(folder, data, cache);
-  const { progress } = request;
+  const { progress, details } = request;
   try {
     return await evaluateModel(model, loader, {
       title: 'evaluate',
       imageSize: data.image_size,
       progress,
+      details,
     });
   } finally {
     noteSkipped(progress, loader);
@@ -75,9 +91,13 @@ function requireClasses(
 /** As one JSON document, or as a line. */
 export function printEvaluation(evaluation: Evaluation, json: boolean): void {
   if (json) return printJson(evaluation);
+  console.log(describeEvaluation(evaluation));
+}
+
+function describeEvaluation(evaluation: Evaluation): string {
   const { images, skipped, loss, top1, top5, images_per_second } = evaluation;
-  console.log(
+  return (
     `${images} images (${skipped} skipped)  loss ${loss.toFixed(4)}  top-1 ${top1.toFixed(2)} %  ` +
-      `top-5 ${top5.toFixed(2)} %  ${images_per_second.toFixed(0)} images/s`,
+    `top-5 ${top5.toFixed(2)} %  ${images_per_second.toFixed(0)} images/s`
   );
 }

@@ -70,7 +70,7 @@ describe('menet report', () => {
 });
 
 describe('a run that is killed and resumed', () => {
-  it('has every step and epoch once', async () => {
+  it('has every step and epoch once, and its checkpoint can be looked into', async () => {
     const tiny = await makeTinyRun();
     const out = path.join(tiny.folder, 'runs');
     const files = [
@@ -95,6 +95,15 @@ describe('a run that is killed and resumed', () => {
       .trim()
       .split('\n');
     expect(rows.map((row) => row.split(',')[0])).toEqual(['epoch', '1', '2']);
+    const page = path.join(tiny.folder, 'details.html');
+    const checkpoint = path.join(out, 'killed', 'best.safetensors');
+    const evaluated = await runMenet([
+      ...['evaluate', '--data', tiny.data, '--model', tiny.model, '--checkpoint', checkpoint],
+      ...['--details', page, '--json'],
+    ]);
+    expect(evaluated.code).toBe(0);
+    expect(JSON.parse(evaluated.stdout)).not.toHaveProperty('details');
+    expect(readFileSync(page, 'utf8').match(/<th scope="row">/g)).toHaveLength(8);
     tiny.remove();
   });
 });

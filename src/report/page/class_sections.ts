@@ -10,21 +10,22 @@ const mostConfusions = 16;
 /** Classes whose accuracy is shown as bars; of more, the weakest. */
 const mostBars = 16;
 
-/** Which classes are told apart, which are not, and the worst mistakes. */
-export function classSections(found: ValidationSnapshot | undefined): Html {
-  if (!found)
-    return html`<section id="classes">
-      <h2>Classes</h2>
-      <p class="soft">The first validation will show here.</p>
-    </section>`;
-  const { confusion, epoch } = found;
+/**
+ * Which classes are told apart, which are not, and the worst mistakes.
+ * @param caption says of which validation
+ */
+export function classSections(
+  found: Pick<ValidationSnapshot, 'classes' | 'confusion' | 'worst'>,
+  caption: string,
+): Html {
+  const { confusion } = found;
   const classes = readableClasses(found.classes);
   const accuracies = classAccuracies(classes.length, confusion);
   const images = (label: number) => accuracies[label]!.images;
   const confusions = topConfusions(confusion, mostConfusions);
   return html`<section id="classes">
       <h2>Classes</h2>
-      <p class="soft">Of the validation after epoch ${epoch + 1}.</p>
+      <p class="soft">${caption}</p>
       <div class="pair">
         <div class="card">
           <h3>Confusion matrix</h3>

@@ -1,6 +1,7 @@
 import type { RecordedRun } from '../run.js';
 import type { StepRecord } from '../log_record.js';
 import type { RunHistory } from '../run_history.js';
+import type { ValidationSnapshot } from '../validation_snapshot.js';
 import { classSections } from './class_sections.js';
 import { flatten } from '../configuration.js';
 import { counted, duration, fixed, percent, short } from './format.js';
@@ -35,7 +36,7 @@ export function runPage(run: RecordedRun, more?: Html): string {
         <h2>Curves</h2>
         <div class="charts">${runCharts(history)}</div>
       </section>
-      ${classSections(snapshot)} ${more}
+      ${validation(snapshot)} ${more}
       <section id="details">
         <h2>Details</h2>
         ${epochTable(history)} ${configurationTable(configuration)}
@@ -45,6 +46,15 @@ export function runPage(run: RecordedRun, more?: Html): string {
       <p id="freshness">written ${new Date().toLocaleString('en-GB')}</p>
     </footer>`;
   return page(`${headline(history)} ${name} – menet`, body);
+}
+
+function validation(snapshot: ValidationSnapshot | undefined): Html {
+  if (snapshot)
+    return classSections(snapshot, `Of the validation after epoch ${snapshot.epoch + 1}.`);
+  return html`<section id="classes">
+    <h2>Classes</h2>
+    <p class="soft">The first validation will show here.</p>
+  </section>`;
 }
 
 /** For the browser's tab. */
