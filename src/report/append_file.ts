@@ -38,7 +38,8 @@ export class AppendFile {
       this.bufferedBytes -= this.buffered.shift()!.length;
       this.dropped++;
     }
-    this.timer ??= setTimeout(() => void this.flush(), flushEvery).unref();
+    // Not unreferenced: a process whose run fails writes its last records before it exits.
+    this.timer ??= setTimeout(() => void this.flush(), flushEvery);
   }
 
   /** Writes what is buffered, as far as the disk takes it; never rejects. */

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { AppendFile } from '../../src/report/append_file.js';
 import { temporaryFolder } from './recorded_run.js';
@@ -35,6 +37,18 @@ describe('a growing file', () => {
     await expect
       .poll(() => existsSync(file) && readFileSync(file, 'utf8'), { timeout: 10_000 })
       .toBe('piece');
+  });
+
+  it('reaches the disk before a process ends that has failed', () => {
+    const { file } = open('failed');
+    const built = pathToFileURL(path.resolve('dist/report/append_file.js')).href;
+    const script = `
+      const { AppendFile } = await import(${JSON.stringify(built)});
+      new AppendFile(${JSON.stringify(file)}, 0, console.error).append('last words');
+      process.exitCode = 1;`;
+    const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+    expect(status).toBe(1);
+    expect(readFileSync(file, 'utf8')).toBe('last words');
   });
 
   it('reports a failure once, and catches up when the disk takes writes again', async () => {
