@@ -64,6 +64,21 @@ describe('a tiny run', () => {
     expect(stdout).toMatch(/^train 1\/1 {2}3\/3 {2}summary {2}loss/m);
   });
 
+  it('--evaluate takes the best checkpoint, with --resume the last one', async () => {
+    const run = path.join(tiny.folder, 'runs', 'only-last');
+    const last = path.join(tiny.folder, 'runs/first/last.safetensors');
+    cpSync(last, path.join(run, 'last.safetensors'));
+    const args = [...trainArguments('only-last'), '--evaluate', '--json'];
+    const best = await runMenet(args);
+    expect(best.code).toBe(2);
+    expect(best.stderr).toMatch(/best\.safetensors: expected a readable file, got no such file\n$/);
+    const { code, stdout } = await runMenet([...args, '--resume']);
+    expect(code).toBe(0);
+    const { metadata } = await readCheckpoint(last);
+    const [, { valid }] = metadata.history as [unknown, { valid: { loss: number } }];
+    expect(JSON.parse(stdout)).toMatchObject({ loss: valid.loss });
+  });
+
   it('begins with the weights of a checkpoint, and names what it leaves', async () => {
     const model = changed(tiny.model, { num_classes: 3 });
     const data = path.join(tiny.folder, 'three');
