@@ -3,7 +3,7 @@ import { writeFileAtomic } from '../checkpoints/atomic_file.js';
 import { compareRuns } from '../report/comparison.js';
 import { comparisonPage } from '../report/page/comparison_page.js';
 import { runPage } from '../report/page/run_page.js';
-import { readRun } from '../report/run.js';
+import { readRun, type RecordedRun } from '../report/run.js';
 import { fileNames } from '../report/run_files.js';
 import { defineCommand } from './command.js';
 import { printJson } from './output.js';
@@ -24,7 +24,7 @@ export const report = defineCommand({
     json: { help: 'print the figures as one JSON document; a page only with --out' },
   },
   async run({ values, positionals }) {
-    const runs = await Promise.all(positionals.map(readRun));
+    const runs = distinguish(await Promise.all(positionals.map(readRun)), positionals);
     if (values.json) printJson(compareRuns(runs));
     if (values.json && values.out === undefined) return 0;
     const [first, ...others] = runs;
@@ -36,3 +36,12 @@ export const report = defineCommand({
     return 0;
   },
 });
+
+/** Runs whose folders have the same name go by their paths. */
+function distinguish(runs: readonly RecordedRun[], folders: readonly string[]): RecordedRun[] {
+  const names = runs.map(({ name }) => name);
+  return runs.map((run, i) => {
+    const alone = names.indexOf(run.name) === names.lastIndexOf(run.name);
+    return { ...run, name: alone ? run.name : path.normalize(folders[i]!) };
+  });
+}

@@ -37,6 +37,12 @@ describe('menet report', () => {
     expect(differences).toEqual([{ field: 'seed', values: ['0', '1'] }]);
   });
 
+  it('tells runs of the same name apart', async () => {
+    const { stdout } = await runMenet(['report', runs[0]!, `${folder}/./a`, runs[1]!, '--json']);
+    const { runs: figures } = JSON.parse(stdout) as Comparison;
+    expect(figures.map(({ run }) => run)).toEqual([runs[0], runs[0], 'b']);
+  });
+
   it('writes a page of several, and of one the page that training wrote', async () => {
     const page = path.join(folder, 'page.html');
     const compared = await runMenet(['report', ...runs, '--out', page]);

@@ -31,7 +31,7 @@ export interface Chart {
 
 const width = 400;
 const height = 240;
-const plot = { left: 46, right: width - 14, top: 12, bottom: height - 28 };
+const plot = { left: 50, right: width - 14, top: 12, bottom: height - 28 };
 /** The part of the drawing that lines are clipped to, with room for their markers. */
 const clip = [plot.left - 3, plot.top - 4, plot.right - plot.left + 6, plot.bottom - plot.top + 8];
 const mostPoints = 400;
