@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type sharpModule from 'sharp';
 import type { Sharp } from 'sharp';
 import { InputError, reject } from '../errors.js';
@@ -22,7 +22,8 @@ const maxPixels = 178_956_970;
 export async function readImage(file: string): Promise<Pixels> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    // Asynchronously it would take four turns in the thread pool, where images are decompressed.
+    bytes = readFileSync(file);
   } catch (error) {
     throw new InputError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
