@@ -85,15 +85,16 @@ void resample(const Image& image, const Placement& placement, uint8_t* out) {
   const int64_t step = bytes + kRowPadding;
   std::vector<uint8_t> ring(depth * step);
   std::vector<const uint8_t*> rows(depth);
-  std::vector<uint8_t> last(source.width * 3 + kRowPadding);
+  std::vector<uint8_t> padded(source.width * 3 + kRowPadding);
+  const uint8_t* end = image.data + image.width * image.height * 3;
   int64_t made = down.first[0];
   for (int64_t y = 0; y < crop.height; ++y) {
     for (; made < down.first[y] + down.count[y]; ++made) {
       const int64_t line = source.top + made;
       const uint8_t* in = image.data + (line * image.width + source.left) * 3;
-      if (line == image.height - 1) {  // nothing may be read beyond it
-        std::memcpy(last.data(), in, source.width * 3);
-        in = last.data();
+      if (end - (in + source.width * 3) < kRowPadding) {  // nothing may be read beyond the image
+        std::memcpy(padded.data(), in, source.width * 3);
+        in = padded.data();
       }
       MENET_SIMD(resample_row)(in, across.taps, &ring[made % depth * step]);
     }
