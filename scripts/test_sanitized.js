@@ -14,7 +14,8 @@ run('npx', [
 const runtime = execFileSync('gcc', ['-print-file-name=libasan.so']).toString().trim();
 const binary = resolve(root, 'build/sanitize/Release/menet.node');
 const images = ['alter', 'color_jitter', 'resample'].map((name) => `test/data/${name}.test.ts`);
-const tests = ['test/ops/native', 'test/native', 'test/backend', ...images];
+const ops = ['test/ops/native', 'test/ops/multi_tensor'];
+const tests = [...ops, 'test/native', 'test/backend', ...images];
 // There is no cache in this build, whose behaviour allocator.test.ts is about.
 const vitest = ['vitest', 'run', '--pool=forks', '--exclude', 'test/native/allocator.test.ts'];
 run('npx', [...vitest, ...tests], {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { InputError, reject } from './errors.js';
 import { nearest } from './nearest.js';
 
@@ -22,13 +22,28 @@ export function checkConfig<S extends z.ZodType>(
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   const path = [...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    path.push(issue.keys[0] as string);
+    const field = issue.keys[0]!;
+    const meant = nearest(field, path.length === 0 ? fieldsOf(schema, value) : []);
+    const place = `${where}: field ${[...path, field].join('.')}`;
+    reject(place, 'no such field', at(value, [...path, field]), meant);
   }
   const place = path.length === 0 ? where : `${where}: field ${path.join('.')}`;
   const found = at(value, path);
   const choices = choicesOf(issue);
   if (!choices) reject(place, expectation(issue), found);
   rejectChoice(place, choices, found);
+}
+
+/** The fields that a value may have; of several kinds of object those of the kind that it names. */
+function fieldsOf(schema: z.ZodType, value: unknown): string[] {
+  if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return [];
+  const key = schema.def.discriminator;
+  const options = schema.options.filter((option) => option instanceof z.ZodObject);
+  const named = options.find(({ shape }) => {
+    return (shape[key] as z.ZodType).safeParse(at(value, [key])).success;
+  });
+  return Object.keys(named?.shape ?? {});
 }
 
 function rejectChoice(place: string, choices: readonly unknown[], found: unknown): never {
@@ -82,8 +97,6 @@ function expectation(issue: z.core.$ZodIssue): string {
       return bound(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'too_big':
       return bound(issue.origin, issue.inclusive ? 'at most' : 'less than', issue.maximum);
-    case 'unrecognized_keys':
-      return 'no such field';
     default:
       return issue.message;
   }

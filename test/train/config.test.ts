@@ -160,6 +160,16 @@ describe('errors name file, field, expected and found', () => {
       { ...adam, momentum: 0.9 },
       'field momentum: expected no such field, got 0.9',
     ],
+    [
+      readOptimizerConfig,
+      { ...adam, label_smoothng: 0.1 },
+      'field label_smoothng: expected no such field, got 0.1; did you mean "label_smoothing"?',
+    ],
+    [
+      readDataConfig,
+      { ...data, mixupalpha: 0.2 },
+      'field mixupalpha: expected no such field, got 0.2; did you mean "mixup_alpha"?',
+    ],
     [readOptimizerConfig, { ...adam, epsilon: 0 }, 'field epsilon: expected more than 0, got 0'],
     [
       readOptimizerConfig,
