@@ -23,7 +23,11 @@ export function checkConfig<S extends z.ZodType>(
   const path = [...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const field = issue.keys[0]!;
-    const meant = nearest(field, path.length === 0 ? fieldsOf(schema, value) : []);
+    const fields = path.length === 0 ? fieldsOf(schema, value) : [];
+    const meant = nearest(
+      field,
+      fields.filter((name) => at(value, [name]) === undefined),
+    );
     const place = `${where}: field ${[...path, field].join('.')}`;
     reject(place, 'no such field', at(value, [...path, field]), meant);
   }
