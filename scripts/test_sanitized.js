@@ -9,11 +9,11 @@ const run = (command, args, env = {}) =>
 
 run('npx', [
   ...['cmake-js', 'build', '--target', 'menet', '--out', 'build/sanitize', '--log-level', 'warn'],
-  ...['--CDMENET_FLOAT64=ON', '--CDMENET_SANITIZE=ON'],
+  ...['--CDMENET_FLOAT64=ON', '--CDMENET_CUDA_SHIM=ON', '--CDMENET_SANITIZE=ON'],
 ]);
 const runtime = execFileSync('gcc', ['-print-file-name=libasan.so']).toString().trim();
 const binary = resolve(root, 'build/sanitize/Release/menet.node');
-const tests = ['test/ops/native', 'test/native', 'test/backend'];
+const tests = ['test/ops/native', 'test/native', 'test/backend', 'test/cuda'];
 // There is no cache in this build, whose behaviour allocator.test.ts is about.
 const vitest = ['vitest', 'run', '--pool=forks', '--exclude', 'test/native/allocator.test.ts'];
 run('npx', [...vitest, ...tests], {
