@@ -8,6 +8,8 @@
 #include "core/isa.h"
 #include "core/op.h"
 #include "core/thread_pool.h"
+#include "host_bytes.h"
+#include "image_door.h"
 #include "read_worker.h"
 
 namespace menet {
@@ -100,40 +102,9 @@ Attributes to_attributes(const Napi::Value& value) {
   return attributes;
 }
 
-// Bytes of a typed array, DataView, Buffer or ArrayBuffer.
-struct HostBytes {
-  void* data;
-  size_t size;
-};
-
-HostBytes host_bytes(const Napi::Value& value) {
-  if (value.IsTypedArray()) {
-    Napi::TypedArray array = value.As<Napi::TypedArray>();
-    // Not through array.ArrayBuffer(): Node-API knows no SharedArrayBuffer, where batches lie.
-    void* data = nullptr;
-    napi_status status =
-        napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
-    if (status != napi_ok) throw_error("expected a typed array with memory");
-    return {data, array.ByteLength()};
-  }
-  if (value.IsDataView()) {
-    void* data = nullptr;
-    size_t size = 0;
-    if (napi_get_dataview_info(value.Env(), value, &size, &data, nullptr, nullptr) != napi_ok) {
-      throw_error("expected a DataView with memory");
-    }
-    return {data, size};
-  }
-  if (value.IsArrayBuffer()) {
-    Napi::ArrayBuffer buffer = value.As<Napi::ArrayBuffer>();
-    return {buffer.Data(), buffer.ByteLength()};
-  }
-  throw_error("expected a typed array, DataView or ArrayBuffer");
-}
-
 class Addon : public Napi::Addon<Addon> {
  public:
-  Addon(Napi::Env, Napi::Object exports) {
+  Addon(Napi::Env env, Napi::Object exports) {
     DefineAddon(exports, {
                              InstanceMethod("allocate", &Addon::Guard<&Addon::Allocate>),
                              InstanceMethod("view", &Addon::Guard<&Addon::View>),
@@ -150,6 +121,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("resetPeak", &Addon::Guard<&Addon::ResetPeak>),
                              InstanceMethod("releaseCache", &Addon::Guard<&Addon::ReleaseCache>),
                          });
+    define_image_door(env, exports);
   }
 
  private:

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
 import { InputError, reject } from './errors.js';
+import { nearest } from './nearest.js';
 
 /**
  * Reads a JSON configuration file and checks it against a schema.
@@ -24,7 +25,17 @@ export function checkConfig<S extends z.ZodType>(
     path.push(issue.keys[0] as string);
   }
   const place = path.length === 0 ? where : `${where}: field ${path.join('.')}`;
-  reject(place, expectation(issue), at(value, path));
+  const found = at(value, path);
+  const choices = choicesOf(issue);
+  if (!choices) reject(place, expectation(issue), found);
+  rejectChoice(place, choices, found);
+}
+
+function rejectChoice(place: string, choices: readonly unknown[], found: unknown): never {
+  const names = choices.filter((choice) => typeof choice === 'string');
+  const meant = typeof found === 'string' ? nearest(found, names) : undefined;
+  const expected = choices.map((choice) => JSON.stringify(choice)).join(', ');
+  reject(place, `one of ${expected}`, found, meant);
 }
 
 function readJson(file: string): unknown {
@@ -54,21 +65,25 @@ function at(value: unknown, path: PropertyKey[]): unknown {
   );
 }
 
+/** The values that a field may have, where a schema lists them. */
+function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] | undefined {
+  if (issue.code === 'invalid_value') return issue.values;
+  // zod's types do not know that a discriminated union names its options.
+  if (issue.code === 'invalid_union') return (issue as { options?: unknown[] }).options;
+  return undefined;
+}
+
 /** What a schema wanted, in words: zod's own messages repeat the type found, not the value. */
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       return issue.expected === 'int' ? 'an integer' : `type ${issue.expected}`;
-    case 'invalid_value':
-      return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'too_small':
       return bound(issue.origin, issue.inclusive ? 'at least' : 'more than', issue.minimum);
     case 'too_big':
       return bound(issue.origin, issue.inclusive ? 'at most' : 'less than', issue.maximum);
     case 'unrecognized_keys':
       return 'no such field';
-    case 'invalid_union':
-      return unionExpectation(issue);
     default:
       return issue.message;
   }
@@ -77,10 +92,4 @@ function expectation(issue: z.core.$ZodIssue): string {
 function bound(origin: string, comparison: string, limit: number | bigint): string {
   const noun = origin === 'array' ? ' entries' : origin === 'string' ? ' characters' : '';
   return `${comparison} ${limit}${noun}`;
-}
-
-function unionExpectation(issue: z.core.$ZodIssueInvalidUnion): string {
-  const { options } = issue as { options?: unknown[] };
-  if (!options) return issue.message;
-  return `one of ${options.map((option) => JSON.stringify(option)).join(', ')}`;
 }

@@ -23,19 +23,25 @@ export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
 export { type Layer, type LayerInfo, type StateEntry } from './models/block.js';
 export { createModel, type Model, type ModelConfig, readModelConfig } from './models/model.js';
 export { getState, loadState } from './models/state.js';
-export {
-  type DataConfig,
-  type OptimizerConfig,
-  readDataConfig,
-  readOptimizerConfig,
-  readScheduleConfig,
-  type ScheduleConfig,
-} from './train/config.js';
+export { type DataConfig, readDataConfig } from './train/data_config.js';
 export { evaluateModel, type Evaluation } from './train/evaluate.js';
-export { Sgd } from './train/optimizer.js';
+export type { Mistake, ValidationDetails } from './train/validation_details.js';
+export type {
+  EpochEvent,
+  Outcome,
+  Position,
+  RunStart,
+  StepEvent,
+  TrainingObserver,
+} from './train/observer.js';
+export { createOptimizer, type Optimizer, type ParameterGroup } from './train/optimizer.js';
+export { type OptimizerConfig, readOptimizerConfig } from './train/optimizer_config.js';
+export { parameterGroups } from './train/parameter_groups.js';
 export { predictImage, type Prediction } from './train/predict.js';
 export { createProgress, type Progress, silentProgress } from './train/progress.js';
+export { type RunConfiguration } from './train/run_configuration.js';
 export { learningRate } from './train/schedule.js';
+export { readScheduleConfig, type ScheduleConfig } from './train/schedule_config.js';
 export { type SessionOptions, trainNetwork } from './train/session.js';
 export { trainingStep } from './train/step.js';
 export {

@@ -44,3 +44,29 @@ export function shuffle<T extends Uint32Array | number[]>(values: T, random: Ran
   }
   return values;
 }
+
+/** Beta(alpha, alpha) on [0, 1]: the share of one of two Gamma(alpha) numbers in their sum. */
+export function symmetricBeta(random: RandomStream, alpha: number): number {
+  const difference = logGamma(random, alpha) - logGamma(random, alpha);
+  return 1 / (1 + Math.exp(difference));
+}
+
+/**
+ * The logarithm of a number from Gamma(shape), which underflows for small shapes.
+ * @see Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", 2000
+ */
+function logGamma(random: RandomStream, shape: number): number {
+  if (shape < 1) return logGamma(random, shape + 1) + Math.log(1 - random()) / shape;
+  const d = shape - 1 / 3;
+  for (;;) {
+    const x = standardNormal(random);
+    const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+    if (v > 0 && Math.log(1 - random()) < x ** 2 / 2 + d - d * v + d * Math.log(v))
+      return Math.log(d * v);
+  }
+}
+
+/** Box-Muller. */
+function standardNormal(random: RandomStream): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}

@@ -1,8 +1,8 @@
 // One SGD step over many tensors at once, in place, as PyTorch defines it:
-//   g += weightDecay p;  b = first step ? g : momentum b + g;  g = nesterov ? g + momentum b : b;
+//   g += weightDecay p;  b = momentum b + g;  g = nesterov ? g + momentum b : b;
 //   p -= learningRate g
 // SgdUpdate(parameters..., gradients..., momenta...) -> nothing; attributes learningRate,
-// momentum, weightDecay, nesterov, firstStep. Without momentum there are no momenta.
+// momentum, weightDecay, nesterov. Without momentum there are no momenta.
 #include <algorithm>
 
 #include "core/op.h"
@@ -22,7 +22,6 @@ std::vector<TensorType> infer(const Call& call) {
   call.attributes.number("learningRate");
   call.attributes.number("weightDecay");
   call.attributes.flag("nesterov");
-  call.attributes.flag("firstStep");
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     call.expect_float(i, "tensor");
     call.expect_shape(i, "tensor", call.inputs[i % count].shape);
@@ -33,7 +32,7 @@ std::vector<TensorType> infer(const Call& call) {
 
 struct Step {
   double rate, momentum, decay;
-  bool nesterov, first;
+  bool nesterov;
 };
 
 template <typename T>
@@ -44,7 +43,7 @@ void update(const Step& step, T* p, const T* gradient, T* b, int64_t begin, int6
   for (int64_t i = begin; i < end; ++i) {
     T g = gradient[i] + decay * p[i];
     if (b != nullptr) {
-      b[i] = step.first ? g : momentum * b[i] + g;
+      b[i] = momentum * b[i] + g;
       g = step.nesterov ? g + momentum * b[i] : b[i];
     }
     p[i] -= rate * g;
@@ -70,7 +69,7 @@ void cpu(Call& call) {
   if (call.inputs.empty()) return;
   const Attributes& a = call.attributes;
   const Step step{a.number("learningRate"), a.number("momentum"), a.number("weightDecay"),
-                  a.flag("nesterov"), a.flag("firstStep")};
+                  a.flag("nesterov")};
   with_float_type(call.inputs[0].dtype, [&](auto t) { run_typed<decltype(t)>(call, step); });
 }
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { createModel, readModelConfig } from '../models/model.js';
-import { Sgd } from '../train/optimizer.js';
+import { createOptimizer } from '../train/optimizer.js';
+import { parameterGroups } from '../train/parameter_groups.js';
 import { trainingStep } from '../train/step.js';
 import { modelFile, type Mode, type NetworkCase } from './cases.js';
 import { Unavailable } from './messages.js';
@@ -28,10 +29,9 @@ export function prepareNetwork(
 
   const classes = Array.from({ length: batch }, (_, i) => (i * 37) % model.numClasses);
   const labels = tf.tensor1d(classes, 'int32');
-  const sgd = { momentum: 0.9, weight_decay: 4e-5, nesterov: true };
-  const optimizer = new Sgd(
-    { name: 'SGD', learning_rate: 0.01, epochs: 1, ...sgd },
-    model.variables,
+  const optimizer = createOptimizer(
+    { name: 'SGD', momentum: 0.9, nesterov: true },
+    parameterGroups(model, { weight_decay: 4e-5 }),
   );
   return () => {
     const { loss, logits } = trainingStep(model, optimizer, images, labels, 0.01);

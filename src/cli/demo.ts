@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { scanImageFolder } from '../data/image_folder.js';
 import { readModelConfig } from '../models/model.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../train/config.js';
+import { readDataConfig } from '../train/data_config.js';
+import { readOptimizerConfig } from '../train/optimizer_config.js';
+import { readScheduleConfig } from '../train/schedule_config.js';
 import type { Progress } from '../train/progress.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
@@ -62,6 +64,7 @@ function trainDemo(
     optimizer: readOptimizerConfig(files.optim),
     schedule: readScheduleConfig(files.sched),
     folder: path.join(out, 'runs', 'shapes'),
+    replace: true,
     seed,
     progress,
     signal,

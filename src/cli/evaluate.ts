@@ -1,6 +1,6 @@
 import { scanImageFolder } from '../data/image_folder.js';
 import { reject } from '../errors.js';
-import { readDataConfig, type DataConfig } from '../train/config.js';
+import { readDataConfig, type DataConfig } from '../train/data_config.js';
 import { evaluateModel, type Evaluation } from '../train/evaluate.js';
 import type { Progress } from '../train/progress.js';
 import { evaluationLoader, noteSkipped } from '../train/session.js';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { InputError, reject } from '../errors.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 
 /** One flag of a command. `value` is the placeholder in its help; a flag without is on or off. */
 export interface Flag {

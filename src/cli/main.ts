@@ -1,8 +1,8 @@
 import { InputError, RunError } from '../errors.js';
 import { commandHelp, runCommand, type Command } from './command.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 import { printError } from './output.js';
-import { packageVersion } from './package_version.js';
+import { packageVersion } from '../package_version.js';
 
 interface Entry {
   summary: string;

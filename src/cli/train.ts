@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { reject } from '../errors.js';
 import { readModelConfig } from '../models/model.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../train/config.js';
+import { readDataConfig } from '../train/data_config.js';
+import { readOptimizerConfig } from '../train/optimizer_config.js';
+import { readScheduleConfig } from '../train/schedule_config.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
 import { computeFlags, requireGradients, useBackend } from './backend.js';
@@ -24,6 +26,13 @@ const flags = {
     help: 'continue from a checkpoint (default: last.safetensors of the run)',
     value: 'FILE',
     optional: true,
+  },
+  keep: { help: 'epochs whose checkpoints stay', value: 'N', least: 0, default: 3 },
+  'save-every': {
+    help: 'steps between checkpoints inside an epoch; 0: none but at its end',
+    value: 'STEPS',
+    least: 0,
+    default: 0,
   },
   evaluate: { help: 'only evaluate: the best checkpoint of the run, or the one of --resume' },
   ...progressFlags,
@@ -62,6 +71,8 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     folder,
     modelFile: values.model,
     resume,
+    keep: values.keep,
+    saveEvery: values['save-every'],
     seed: values.seed,
     progress,
     signal: interrupt.signal,

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import type { Augmentation } from './augmentation.js';
 import { decodeSample } from './decode.js';
 import { randomStream } from '../random.js';
 import { findTransform } from './transforms.js';
@@ -7,6 +8,7 @@ import { findTransform } from './transforms.js';
 export interface DecoderSetup {
   transform: string;
   imageSize: number;
+  augmentation: Augmentation;
   seed: number;
   /** One batch each, `[batchSize, imageSize, imageSize, 3]` bytes. */
   slots: SharedArrayBuffer[];
@@ -40,6 +42,7 @@ const imagesInFlight = 2;
 export async function decodeBatch(job: BatchJob, setup: DecoderSetup): Promise<BrokenImage[]> {
   const { imageSize, seed, slots, positions } = setup;
   const transform = findTransform(setup.transform);
+  const sample = { transform, imageSize, augmentation: setup.augmentation };
   const next = new Int32Array(positions);
   const sampleBytes = imageSize * imageSize * 3;
   const broken: BrokenImage[] = [];
@@ -51,7 +54,7 @@ export async function decodeBatch(job: BatchJob, setup: DecoderSetup): Promise<B
       const out = new Uint8Array(slots[job.slot]!, position * sampleBytes, sampleBytes);
       const random = randomStream(seed, job.epoch, job.indices[position]!);
       try {
-        await decodeSample(file, transform, imageSize, random, out);
+        await decodeSample(file, sample, random, out);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
         broken.push({ position, reason: error.message });

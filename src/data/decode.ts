@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import type sharpModule from 'sharp';
 import type { Sharp } from 'sharp';
 import { InputError, reject } from '../errors.js';
+import { alterRandomly, eraseRandomly, noAugmentation, type Augmentation } from './augmentation.js';
 import { colorJitter } from './color_jitter.js';
 import { randomStream, type RandomStream } from '../random.js';
-import { resample, type Pixels } from './resample.js';
+import type { Pixels } from '../native_images.js';
+import { imageKernels } from './image_kernels.js';
 import { findTransform, type Transform } from './transforms.js';
 
 /** Pillow's limit too: larger images are taken for decompression bombs. */
@@ -37,20 +39,30 @@ export async function readImage(file: string): Promise<Pixels> {
   }
 }
 
+/** What becomes of a decoded image. */
+export interface SampleOptions {
+  transform: Transform;
+  /** Side of the sample, in pixels. */
+  imageSize: number;
+  augmentation: Augmentation;
+}
+
 /**
  * Decodes one sample into `out` (`[imageSize, imageSize, 3]`, RGB bytes).
  * @throws InputError as {@link readImage} does.
  */
 export async function decodeSample(
   file: string,
-  transform: Transform,
-  imageSize: number,
+  { transform, imageSize, augmentation }: SampleOptions,
   random: RandomStream,
   out: Uint8Array,
 ): Promise<void> {
   const image = await readImage(file);
-  resample(image, transform.place(image, imageSize, random), out);
+  imageKernels().resample(image, transform.place(image, imageSize, random), out);
+  const sample = { data: out, width: imageSize, height: imageSize };
+  alterRandomly(sample, augmentation, random);
   if (transform.colorJitter) colorJitter(out, random);
+  eraseRandomly(sample, augmentation, random);
 }
 
 /**
@@ -73,8 +85,9 @@ export async function decodeImage(
     reject('imageSize', 'a positive integer', imageSize);
   }
   const transform = findTransform(options.transform ?? 'evaluate');
+  const sample = { transform, imageSize, augmentation: noAugmentation };
   const pixels = new Uint8Array(imageSize * imageSize * 3);
-  await decodeSample(file, transform, imageSize, randomStream(0, 0, 0), pixels);
+  await decodeSample(file, sample, randomStream(0, 0, 0), pixels);
   return { pixels, height: imageSize, width: imageSize };
 }
 

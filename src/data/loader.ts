@@ -1,4 +1,5 @@
 import { InputError, reject } from '../errors.js';
+import { checkAugmentation, noAugmentation, type Augmentation } from './augmentation.js';
 import type { BrokenImage } from './batch_decoder.js';
 import { DecodePool } from './decode_pool.js';
 import type { ImageFolder } from './image_folder.js';
@@ -21,7 +22,7 @@ export interface Batch {
   files: string[];
 }
 
-export interface LoaderOptions {
+export interface LoaderOptions extends Partial<Augmentation> {
   batchSize: number;
   /** Side of the square images, in pixels. */
   imageSize: number;
@@ -56,7 +57,7 @@ export class ImageLoader {
     private readonly folder: ImageFolder,
     options: LoaderOptions,
   ) {
-    this.options = { dropLast: false, maxBroken: 0.05, ...options };
+    this.options = { dropLast: false, maxBroken: 0.05, ...noAugmentation, ...options };
     checkOptions(this.options);
     const { batchSize, imageSize, workers, transform, seed, dropLast } = this.options;
     const batches = folder.samples.length / batchSize;
@@ -74,6 +75,7 @@ export class ImageLoader {
     this.pool = new DecodePool(workers, {
       transform,
       imageSize,
+      augmentation: this.options,
       seed,
       slots: this.slots,
       positions,
@@ -198,6 +200,7 @@ function allocate(bytes: number): SharedArrayBuffer {
 function checkOptions(options: Required<LoaderOptions>): void {
   const { batchSize, imageSize, workers, seed, maxBroken } = options;
   findTransform(options.transform);
+  checkAugmentation(options);
   if (!Number.isInteger(batchSize) || batchSize < 1)
     reject('batchSize', 'a positive integer', batchSize);
   if (!Number.isInteger(imageSize) || imageSize < 1)

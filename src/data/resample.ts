@@ -1,28 +1,4 @@
-/** An 8-bit RGB image, row by row, three bytes per pixel. */
-export interface Pixels {
-  data: Uint8Array;
-  width: number;
-  height: number;
-}
-
-export interface Size {
-  width: number;
-  height: number;
-}
-
-export interface Box extends Size {
-  left: number;
-  top: number;
-}
-
-/** Which part of an image becomes the sample: `source` is resized to `resized`, of which `crop` is kept. */
-export interface Placement {
-  source: Box;
-  resized: Size;
-  crop: Box;
-  /** Mirror left and right. */
-  flip: boolean;
-}
+import type { Pixels, Placement } from '../native_images.js';
 
 /** For each output position along one axis: the first input it reads, and how many with which weights. */
 interface Taps {
@@ -38,8 +14,9 @@ const half = 1 << (fractionBits - 1);
 let rows = new Uint8Array(0);
 
 /**
- * Crops, resizes and flips into `out` (`[crop.height, crop.width, 3]`). Bit for bit
- * what Pillow's `resize(..., BILINEAR)` gives: a triangle filter widened when
+ * `resample` of the image kernels where no native binary loads, and what tests compare the native
+ * one with. Crops, resizes and flips into `out` (`[crop.height, crop.width, 3]`), bit for bit as
+ * Pillow's `resize(..., BILINEAR)`: a triangle filter widened when
  * shrinking (antialiasing), horizontally and then vertically, in 22-bit fixed point
  * with 8-bit pixels in between. Only the rows and columns that `crop` needs are made.
  */

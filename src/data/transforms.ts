@@ -1,6 +1,6 @@
 import { reject } from '../errors.js';
 import { randomInteger, uniform, type RandomStream } from '../random.js';
-import type { Placement, Size } from './resample.js';
+import type { Placement, Size } from '../native_images.js';
 
 /** How an image becomes a sample of `imageSize` × `imageSize` pixels. */
 export interface Transform {

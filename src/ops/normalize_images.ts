@@ -7,26 +7,40 @@ import { markConstant, runNative } from './native_gradient.js';
 const means = [0.485, 0.456, 0.406] as const;
 const deviations = [0.229, 0.224, 0.225] as const;
 
+/** How the images of a batch are mixed: mixup within the whole image, CutMix by a whole share. */
+export interface Mix {
+  /** [N], for each image the index of the one that is mixed in. */
+  partners: readonly number[];
+  /** Share of the partner's pixels inside the box, from 0 to 1; outside there are none. */
+  share: number;
+  /** In pixels, inside the image. */
+  box: { top: number; left: number; height: number; width: number };
+}
+
 /**
  * Images as networks take them: (pixel / 255 - mean) / deviation, with ImageNet's statistics
- * per channel.
+ * per channel; mixed in the same pass where `mix` says how.
  * @param pixels RGB bytes, row-major; read before this returns
  * @param shape [N, H, W, 3]
  * @returns float32 of that shape; has no gradient
- * @throws InputError where the pixels are no bytes or the shape does not hold them
+ * @throws InputError where the pixels are no bytes, the shape does not hold them or the mix does
+ *   not fit it
  */
 export function normalizeImages(
   pixels: Uint8Array,
   shape: [number, number, number, number],
+  mix?: Mix,
 ): tf.Tensor4D {
   if (!(pixels instanceof Uint8Array)) reject('normalizeImages: pixels', 'a Uint8Array', pixels);
   if (shape.length !== 4 || shape[3] !== 3)
     reject('normalizeImages: shape', '[N, H, W, 3]', `[${shape.join(', ')}]`);
   if (tf.util.sizeFromShape(shape) !== pixels.length)
     reject('normalizeImages: pixels', `${tf.util.sizeFromShape(shape)} bytes`, pixels.length);
+  if (mix) checkMix(mix, shape);
   const backend = currentMenetBackend();
-  if (backend === undefined) return normalizeImagesReference(pixels, shape);
-  const [images] = runNative(backend, 'NormalizeImages', [{ bytes: pixels, shape }]);
+  if (backend === undefined) return normalizeImagesReference(pixels, shape, mix);
+  const attributes = mix && { partners: mix.partners, share: mix.share, box: corners(mix) };
+  const [images] = runNative(backend, 'NormalizeImages', [{ bytes: pixels, shape }], attributes);
   return markConstant(images as tf.Tensor4D);
 }
 
@@ -34,6 +48,7 @@ export function normalizeImages(
 export function normalizeImagesReference(
   pixels: Uint8Array,
   shape: [number, number, number, number],
+  mix?: Mix,
 ): tf.Tensor4D {
   const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array];
   const values = new Float32Array(pixels.length);
@@ -42,7 +57,35 @@ export function normalizeImagesReference(
     values[i + 1] = green[pixels[i + 1]!]!;
     values[i + 2] = blue[pixels[i + 2]!]!;
   }
-  return tf.tensor4d(values, shape);
+  return tf.tensor4d(mix ? mixed(values, shape, mix) : values, shape);
+}
+
+function mixed(values: Float32Array, shape: number[], { partners, share, box }: Mix): Float32Array {
+  const [, height, width] = shape as [number, number, number];
+  const result = values.slice();
+  partners.forEach((partner, image) => {
+    for (let y = box.top; y < box.top + box.height; y++) {
+      const at = (n: number) => 3 * ((n * height + y) * width + box.left);
+      for (let i = 0; i < 3 * box.width; i++)
+        result[at(image) + i] =
+          (1 - share) * values[at(image) + i]! + share * values[at(partner) + i]!;
+    }
+  });
+  return result;
+}
+
+const corners = ({ box: { top, left, height, width } }: Mix) => [top, left, height, width];
+
+function checkMix(mix: Mix, [images, height, width]: [number, number, number, number]): void {
+  const within = (value: number, limit: number) =>
+    Number.isInteger(value) && value >= 0 && value <= limit;
+  const { partners, share, box } = mix;
+  if (partners.length !== images || !partners.every((partner) => within(partner, images - 1)))
+    reject('normalizeImages: partners', `${images} indices of images`, partners);
+  if (!(share >= 0 && share <= 1)) reject('normalizeImages: share', 'a share from 0 to 1', share);
+  const inside = corners(mix).every((value) => within(value, Math.max(height, width)));
+  if (!inside || box.top + box.height > height || box.left + box.width > width)
+    reject('normalizeImages: box', `a part of ${height} × ${width} pixels`, box);
 }
 
 /** The value of each of the 256 bytes, by channel. */

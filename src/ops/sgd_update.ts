@@ -9,21 +9,19 @@ export interface SgdOptions {
   /** Added to the gradient as `weightDecay * parameter`. */
   weightDecay: number;
   nesterov: boolean;
-  /** The first step sets the momentum buffers to the gradients instead of reading them. */
-  firstStep: boolean;
 }
 
 /**
  * One step of stochastic gradient descent, in place, as torch.optim.SGD defines it
  * (dampening 0): with g = gradient + weightDecay * p,
  *
- *     v = momentum * v + g                    v = g in the first step
+ *     v = momentum * v + g
  *     p = p - learningRate * (nesterov ? g + momentum * v : v)
  *
  * Without momentum p = p - learningRate * g, and `momenta` is empty.
  * @param parameters trainable variables of any shape
  * @param gradients one per parameter, of its shape
- * @param momenta one per parameter, of its shape; updated in place
+ * @param momenta one per parameter, of its shape, zeros before the first step; updated in place
  */
 export function sgdUpdate(
   parameters: readonly tf.Variable[],
@@ -48,7 +46,7 @@ export function sgdUpdateReference(
   parameters: readonly tf.Variable[],
   gradients: readonly tf.Tensor[],
   momenta: readonly tf.Variable[],
-  { learningRate, momentum, weightDecay, nesterov, firstStep }: SgdOptions,
+  { learningRate, momentum, weightDecay, nesterov }: SgdOptions,
 ): void {
   parameters.forEach((parameter, i) => {
     tf.tidy(() => {
@@ -57,7 +55,7 @@ export function sgdUpdateReference(
       const velocity = momenta[i];
       let direction = decayed;
       if (velocity) {
-        velocity.assign(firstStep ? decayed : velocity.mul(momentum).add(decayed));
+        velocity.assign(velocity.mul(momentum).add(decayed));
         direction = nesterov ? decayed.add(velocity.mul(momentum)) : velocity;
       }
       parameter.assign(parameter.sub(direction.mul(learningRate)));

@@ -6,6 +6,7 @@ import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
 import { averages, countCorrect, emptyTotals } from './metrics.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress } from './progress.js';
+import { DetailCollector, type ValidationDetails } from './validation_details.js';
 
 export interface Evaluation {
   images: number;
@@ -17,6 +18,8 @@ export interface Evaluation {
   top1: number;
   top5: number;
   images_per_second: number;
+  /** Where they were asked for. */
+  details?: ValidationDetails;
 }
 
 export interface EvaluateOptions {
@@ -24,6 +27,8 @@ export interface EvaluateOptions {
   /** Side of the loader's images, in pixels. */
   imageSize: number;
   progress: Progress;
+  /** Whether to find out which classes are confused, and the worst mistakes. */
+  details?: boolean;
   signal?: AbortSignal;
 }
 
@@ -34,11 +39,12 @@ export interface EvaluateOptions {
 export async function evaluateModel(
   model: Model,
   loader: ImageLoader,
-  { title, imageSize, progress, signal }: EvaluateOptions,
+  { title, imageSize, progress, details, signal }: EvaluateOptions,
 ): Promise<Evaluation> {
   const totals = emptyTotals();
+  const collector = details ? new DetailCollector(model.numClasses) : undefined;
   const started = performance.now();
-  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, imageSize), {
+  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, imageSize, collector), {
     title,
     steps: loader.steps,
     totals,
@@ -52,10 +58,16 @@ export async function evaluateModel(
     skipped: loader.skipped.size,
     ...means,
     images_per_second: images / seconds,
+    ...(collector && { details: collector.details }),
   };
 }
 
-async function evaluateBatch(model: Model, batch: Batch, imageSize: number): Promise<StepResult> {
+async function evaluateBatch(
+  model: Model,
+  batch: Batch,
+  imageSize: number,
+  collector: DetailCollector | undefined,
+): Promise<StepResult> {
   const labels = tf.tensor1d(batch.labels, 'int32');
   const [logits, loss] = tf.tidy(() => {
     const images = normalizeImages(batch.pixels, [batch.size, imageSize, imageSize, 3]);
@@ -63,6 +75,7 @@ async function evaluateBatch(model: Model, batch: Batch, imageSize: number): Pro
     return [logits, softmaxCrossEntropy(logits, labels)] as const;
   });
   const result = await readResult(loss, logits, batch.labels);
+  collector?.add((await logits.data()) as Float32Array, batch.labels, batch.files);
   tf.dispose([labels, logits, loss]);
   return result;
 }

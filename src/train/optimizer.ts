@@ -1,59 +1,95 @@
 import * as tf from '@tensorflow/tfjs';
-import { sgdUpdate } from '../ops/sgd_update.js';
-import type { OptimizerConfig } from './config.js';
+import type { UpdateRuleConfig } from './optimizer_config.js';
+import { createUpdateRule, type UpdateRule } from './update_rule.js';
 
-/** Stochastic gradient descent over a model's trainable variables, as torch.optim.SGD does it. */
-export class Sgd {
-  /** The variables it updates, by published name. */
+/** Parameters that share their settings: one native call per step updates all of them. */
+export interface ParameterGroup {
+  /** By published name. */
+  parameters: ReadonlyMap<string, tf.Variable>;
+  /** What the learning rate is multiplied by. */
+  rateFactor: number;
+  weightDecay: number;
+}
+
+/** Updates parameters in place, step by step, as the optimizer of a configuration does it. */
+export class Optimizer {
+  /** What it updates, by published name: the groups end to end. */
   readonly parameters: ReadonlyMap<string, tf.Variable>;
-  /** Momentum buffers by parameter name; empty without momentum and before the first step's {@link prepare}. */
-  readonly momentum = new Map<string, tf.Variable>();
-  private stepped = false;
+  /** What it keeps for each parameter, by slot and parameter name; see {@link prepare}. */
+  readonly slots: ReadonlyMap<string, ReadonlyMap<string, tf.Variable>>;
+  private readonly buffers: Map<string, Map<string, tf.Variable>>;
+  private steps = 0;
 
   constructor(
-    private readonly config: OptimizerConfig,
-    variables: ReadonlyMap<string, tf.Variable>,
+    private readonly rule: UpdateRule,
+    private readonly groups: readonly ParameterGroup[],
   ) {
-    this.parameters = new Map([...variables].filter(([, variable]) => variable.trainable));
+    this.parameters = new Map(groups.flatMap(({ parameters }) => [...parameters]));
+    this.buffers = new Map(rule.slots.map((slot) => [slot, new Map<string, tf.Variable>()]));
+    this.slots = this.buffers;
   }
 
-  get usesMomentum(): boolean {
-    return this.config.momentum > 0;
+  /** Steps taken, those before a {@link resume} included. */
+  get stepCount(): number {
+    return this.steps;
   }
 
-  /** Updates every parameter in place. `gradients` are keyed by variable, as tf.variableGrads has them. */
+  /**
+   * Updates every parameter in place.
+   * @param gradients keyed by the variables' own names, as tf.variableGrads has them
+   */
   step(gradients: tf.NamedTensorMap, learningRate: number): void {
-    const { momentum, weight_decay: weightDecay, nesterov } = this.config;
     this.prepare();
-    const parameters = [...this.parameters.values()];
-    sgdUpdate(
-      parameters,
-      parameters.map((parameter) => gradients[parameter.name] as tf.Tensor),
-      [...this.momentum.values()],
-      { learningRate, momentum, weightDecay, nesterov, firstStep: !this.stepped },
-    );
-    this.stepped = true;
-  }
-
-  /** Makes the momentum buffers where there are none: before the step that needs memory most. */
-  prepare(): void {
-    if (!this.usesMomentum || this.momentum.size > 0) return;
-    for (const [name, parameter] of this.parameters) {
-      const zeros = tf.zerosLike(parameter);
-      this.momentum.set(name, tf.variable(zeros, false));
-      zeros.dispose();
+    this.steps++;
+    for (const { parameters, rateFactor, weightDecay } of this.groups) {
+      const variables = [...parameters.values()];
+      this.rule.update(
+        {
+          parameters: variables,
+          gradients: variables.map(({ name }) => gradients[name] as tf.Tensor),
+          slots: this.rule.slots.map((slot) => this.buffersOf(slot, parameters)),
+        },
+        { learningRate: learningRate * rateFactor, weightDecay, step: this.steps },
+      );
     }
   }
 
-  /** The momentum buffers of a run that goes on, to be filled. */
-  resume(): ReadonlyMap<string, tf.Variable> {
-    this.prepare();
-    this.stepped = true;
-    return this.momentum;
+  /** Makes the slots, of zeros, where there are none: before the step that needs memory most. */
+  prepare(): void {
+    for (const buffers of this.buffers.values()) {
+      if (buffers.size > 0) continue;
+      for (const [name, parameter] of this.parameters) {
+        const zeros = tf.zerosLike(parameter);
+        buffers.set(name, tf.variable(zeros, false));
+        zeros.dispose();
+      }
+    }
   }
 
-  dispose(): void {
-    this.momentum.forEach((buffer) => buffer.dispose());
-    this.momentum.clear();
+  /** Goes on after this many steps; whoever calls it fills the {@link slots}. */
+  resume(stepCount: number): void {
+    this.prepare();
+    this.steps = stepCount;
   }
+
+  /** Frees the slots; the parameters stay. */
+  dispose(): void {
+    for (const buffers of this.buffers.values()) {
+      buffers.forEach((buffer) => buffer.dispose());
+      buffers.clear();
+    }
+  }
+
+  private buffersOf(slot: string, parameters: ReadonlyMap<string, tf.Variable>): tf.Variable[] {
+    const buffers = this.buffers.get(slot)!;
+    return [...parameters.keys()].map((name) => buffers.get(name)!);
+  }
+}
+
+/** The optimizer that a configuration names, over groups that share no parameter. */
+export function createOptimizer(
+  config: UpdateRuleConfig,
+  groups: readonly ParameterGroup[],
+): Optimizer {
+  return new Optimizer(createUpdateRule(config), groups);
 }

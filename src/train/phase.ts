@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../data/loader.js';
 import { addBatch, averages, type Correct, type Totals } from './metrics.js';
-import type { Progress } from './progress.js';
+import type { Progress, StepReport } from './progress.js';
 
 /** What a step found: the batch's mean loss, and how many of its images were right. */
 export interface StepResult {
@@ -19,6 +19,8 @@ export interface PhaseOptions {
   /** Added to at every step. */
   totals: Totals;
   progress: Progress;
+  /** The next step waits for it. */
+  onStep?: (report: StepReport) => Promise<void>;
   /** Ends the phase after the current step. */
   signal?: AbortSignal;
 }
@@ -31,7 +33,7 @@ export interface PhaseOptions {
 export async function runPhase(
   batches: AsyncIterable<Batch>,
   step: (batch: Batch) => Promise<StepResult>,
-  { title, steps, firstStep = 0, totals, progress, signal }: PhaseOptions,
+  { title, steps, firstStep = 0, totals, progress, onStep, signal }: PhaseOptions,
 ): Promise<number> {
   let done = firstStep;
   if (signal?.aborted) return done;
@@ -46,15 +48,19 @@ export async function runPhase(
     // Signals and worker messages are only delivered between macrotasks.
     await setImmediate();
     const now = performance.now();
-    progress.step({
+    const report: StepReport = {
       done,
       averages: averages(totals),
+      loss,
+      correct,
       images: size,
       milliseconds: now - asked,
       waited: arrived - asked,
-    });
+    };
+    progress.step(report);
+    await onStep?.(report);
     if (signal?.aborted) break;
-    asked = now;
+    asked = performance.now();
   }
   progress.finish();
   return done;

@@ -1,9 +1,12 @@
-import type { Averages } from './metrics.js';
+import type { Averages, Correct } from './metrics.js';
 
 export interface StepReport {
   /** Steps of the phase that are done. */
   done: number;
   averages: Averages;
+  /** Mean over this step's images. */
+  loss: number;
+  correct: Correct;
   /** Images of this step. */
   images: number;
   /** Duration of this step, waiting included. */

@@ -1,4 +1,4 @@
-import type { ScheduleConfig } from './config.js';
+import type { ScheduleConfig } from './schedule_config.js';
 
 type Factor<Name> = (config: Extract<ScheduleConfig, { name: Name }>, epoch: number) => number;
 
@@ -10,8 +10,17 @@ const factors: { [Name in ScheduleConfig['name']]: Factor<Name> } = {
   ExponentialLR: ({ gamma }, epoch) => gamma ** epoch,
 };
 
-/** The learning rate of epoch `epoch`, counted from 0. */
-export function learningRate(config: ScheduleConfig, base: number, epoch: number): number {
+/**
+ * The learning rate of a step.
+ * @param epoch from 0
+ * @param _share of the epoch's steps that are done
+ */
+export function learningRate(
+  config: ScheduleConfig,
+  base: number,
+  epoch: number,
+  _share = 0,
+): number {
   const factor = factors[config.name] as Factor<ScheduleConfig['name']>;
   return base * factor(config, epoch);
 }

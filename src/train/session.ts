@@ -1,11 +1,17 @@
-import { mkdirSync } from 'node:fs';
 import { readCheckpoint } from '../checkpoints/checkpoint.js';
 import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_folder.js';
 import { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
 import { createModel, type ModelConfig } from '../models/model.js';
-import type { DataConfig, OptimizerConfig, ScheduleConfig } from './config.js';
+import { CheckpointStore } from './checkpoint_store.js';
+import type { DataConfig } from './data_config.js';
+import type { TrainingObserver } from './observer.js';
+import type { OptimizerConfig } from './optimizer_config.js';
+import type { ScheduleConfig } from './schedule_config.js';
 import type { Progress } from './progress.js';
+import { augmentationOf } from './data_config.js';
+import { describeRun } from './run_configuration.js';
+import { RunFolder } from './run_folder.js';
 import { Trainer, type TrainingSummary } from './trainer.js';
 import { readTrainingState } from './training_state.js';
 
@@ -22,13 +28,30 @@ export interface SessionOptions {
   seed: number;
   /** Checkpoint to continue from. */
   resume?: string;
+  /** Starts anew where the folder holds a run, instead of refusing to. */
+  replace?: boolean;
+  /** How many epochs' checkpoints stay; 3 if left out. */
+  keep?: number;
+  /** Steps between checkpoints inside an epoch; 0 (the default): none but at its end. */
+  saveEvery?: number;
   progress: Progress;
+  /** Told what happens, in this order. */
+  observers?: readonly TrainingObserver[];
   signal?: AbortSignal;
 }
 
 /** Trains a network as its configurations say, from image folders to checkpoints. */
 export async function trainNetwork(options: SessionOptions): Promise<TrainingSummary> {
-  const { data, model: config, folder, resume, progress } = options;
+  const run = await RunFolder.open(options.folder, options);
+  try {
+    return await trainInFolder(run, options);
+  } finally {
+    run.close();
+  }
+}
+
+async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<TrainingSummary> {
+  const { data, model: config, folder, resume, keep = 3, progress } = options;
   const checkpoint = resume === undefined ? undefined : await readCheckpoint(resume);
   const seed = (checkpoint && readTrainingState(resume!, checkpoint.metadata).seed) ?? options.seed;
   const train = await scanImageFolder(data.train_root);
@@ -36,20 +59,15 @@ export async function trainNetwork(options: SessionOptions): Promise<TrainingSum
   matchClasses(train, valid);
   requireClassCount(options.modelFile ?? 'model configuration', config, train);
 
-  mkdirSync(folder, { recursive: true });
   const model = createModel(config, { seed });
   const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
-  const trainer = new Trainer({
-    ...options,
-    ...loaders,
-    model,
-    seed,
-    classes: train.classes,
-    batchSize: data.batch_size,
-    imageSize: data.image_size,
-  });
+  const configuration = describeRun({ ...options, seed });
+  const { classes } = train;
+  const store = new CheckpointStore(folder, { keep });
+  const trainer = new Trainer({ ...options, ...loaders, model, configuration, classes, store });
   try {
     if (checkpoint) trainer.resume(resume!, checkpoint);
+    await run.describe(configuration);
     return await trainer.run();
   } finally {
     noteSkipped(progress, loaders.train, loaders.valid);
@@ -64,6 +82,7 @@ function trainLoader(folder: ImageFolder, data: DataConfig, seed: number): Image
     batchSize: data.batch_size,
     imageSize: data.image_size,
     transform: data.transform,
+    ...augmentationOf(data),
     workers: data.num_workers,
     seed,
     shuffle: true,

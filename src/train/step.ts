@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Model } from '../models/model.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
-import type { Sgd } from './optimizer.js';
+import type { Optimizer } from './optimizer.js';
 
 /** Loss and logits of a training step; the caller disposes them. */
 export interface StepOutput {
@@ -18,7 +18,7 @@ export interface StepOutput {
  */
 export function trainingStep(
   model: Model,
-  optimizer: Sgd,
+  optimizer: Optimizer,
   images: tf.Tensor4D,
   labels: tf.Tensor1D,
   learningRate: number,

@@ -9,7 +9,7 @@ const averagesSchema = z.object({
   top5: z.number(),
 });
 
-/** One finished epoch. */
+/** One finished epoch; `learning_rate` is that of its last step. */
 const recordSchema = z.object({
   epoch: z.number(),
   learning_rate: z.number(),
@@ -30,8 +30,12 @@ const stateSchema = z.object({
   best_prec1: z.number(),
   /** Steps done of the epoch after `last_epoch`. */
   step: z.int().min(0).default(0),
+  /** Steps done in all; a checkpoint of the published trainer does not say. */
+  global_step: z.int().min(0).optional(),
   /** Sums over those steps. */
   totals: averagesSchema.default(emptyTotals),
+  /** Steps that the optimizer has taken in all. */
+  optimizer_steps: z.int().min(0).default(0),
   seed: z.int().optional(),
   batch_size: z.int().min(1).optional(),
   image_size: z.int().min(32).optional(),

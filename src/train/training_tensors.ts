@@ -3,49 +3,57 @@ import type { HostTensor } from '../checkpoints/checkpoint.js';
 import { InputError } from '../errors.js';
 import type { Model } from '../models/model.js';
 import { getState, loadState, toPyTorch, toTfjs } from '../models/state.js';
-import type { Sgd } from './optimizer.js';
+import type { Optimizer } from './optimizer.js';
 
-const slotPrefix = 'optimizer.momentum.';
+const optimizerPrefix = 'optimizer.';
 
-/** A model's state and its optimizer's momentum, as a checkpoint holds them. */
+const nameOf = (slot: string, parameter: string) => `${optimizerPrefix}${slot}.${parameter}`;
+
+/** A model's state and its optimizer's slots, as a checkpoint holds them. */
 export async function captureTensors(
   model: Model,
-  optimizer: Sgd,
+  optimizer: Optimizer,
 ): Promise<Map<string, HostTensor>> {
   const tensors = await getState(model);
-  for (const entry of model.entries) {
-    const momentum = optimizer.momentum.get(entry.name);
-    if (momentum) tensors.set(slotPrefix + entry.name, await toPyTorch(entry, momentum));
+  for (const [slot, buffers] of optimizer.slots) {
+    for (const entry of model.entries) {
+      const buffer = buffers.get(entry.name);
+      if (buffer) tensors.set(nameOf(slot, entry.name), await toPyTorch(entry, buffer));
+    }
   }
   return tensors;
 }
 
 /**
- * Sets a model's state and its optimizer's momentum from a checkpoint; one without momentum
+ * Sets a model's state and its optimizer's slots from a checkpoint; one that holds weights alone
  * leaves the optimizer before its first step.
  * Throws an InputError, naming `file`, where the checkpoint does not fit.
+ * @param stepCount steps that the optimizer had taken
  */
 export function restoreTensors(
   file: string,
   tensors: ReadonlyMap<string, HostTensor>,
   model: Model,
-  optimizer: Sgd,
+  optimizer: Optimizer,
+  stepCount: number,
 ): void {
   loadState(model, tensors, file);
-  const hasMomentum = [...tensors.keys()].some((name) => name.startsWith(slotPrefix));
-  if (!hasMomentum || !optimizer.usesMomentum) return;
-  const momentum = optimizer.resume();
+  const hasSlots = [...tensors.keys()].some((name) => name.startsWith(optimizerPrefix));
+  if (!hasSlots && optimizer.slots.size > 0) return;
+  optimizer.resume(stepCount);
   tf.tidy(() => {
-    for (const entry of model.entries) {
-      const buffer = momentum.get(entry.name);
-      if (!buffer) continue;
-      const found = tensors.get(slotPrefix + entry.name);
-      if (found?.shape.join() !== entry.shape.join())
-        throw new InputError(
-          `${file}: entry ${slotPrefix}${entry.name}: expected [${entry.shape.join(', ')}], ` +
-            `got ${found ? `[${found.shape.join(', ')}]` : 'nothing'}`,
-        );
-      buffer.assign(toTfjs(entry, found));
+    for (const [slot, buffers] of optimizer.slots) {
+      for (const entry of model.entries) {
+        const name = nameOf(slot, entry.name);
+        const found = tensors.get(name);
+        if (!buffers.has(entry.name)) continue;
+        if (found?.shape.join() !== entry.shape.join())
+          throw new InputError(
+            `${file}: entry ${name}: expected [${entry.shape.join(', ')}], ` +
+              `got ${found ? `[${found.shape.join(', ')}]` : 'nothing'}`,
+          );
+        buffers.get(entry.name)!.assign(toTfjs(entry, found));
+      }
     }
   });
 }

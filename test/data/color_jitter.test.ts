@@ -1,12 +1,14 @@
-import { expect, test } from 'vitest';
-import {
-  adjustBrightness,
-  adjustContrast,
-  adjustHue,
-  adjustSaturation,
-  colorJitter,
-} from '../../src/data/color_jitter.js';
-import { randomStream } from '../../src/random.js';
+import { describe, expect, test } from 'vitest';
+import { colorJitter } from '../../src/data/color_jitter.js';
+import { referenceKernels } from '../../src/data/image_kernels.js';
+import { native } from '../../src/native.js';
+import { randomStream, uniform } from '../../src/random.js';
+
+const kernels = [
+  ['native', native().images],
+  ['reference', referenceKernels],
+] as const;
+type Adjustment = 'adjustBrightness' | 'adjustContrast' | 'adjustSaturation' | 'adjustHue';
 
 const pixels = [
   255, 0, 0, 12, 200, 31, 3, 7, 250, 128, 128, 128, 90, 91, 89, 255, 255, 255, 200, 180, 10, 33, 66,
@@ -14,10 +16,9 @@ const pixels = [
 ];
 
 /** Made with Pillow 13: ImageEnhance, and torchvision's adjust_hue, which turns an HSV image. */
-const expected: [string, (rgb: Uint8Array, factor: number) => void, number, number[]][] = [
+const expected: [Adjustment, number, number[]][] = [
   [
-    'brightness',
-    adjustBrightness,
+    'adjustBrightness',
     1.1,
     [
       255, 0, 0, 13, 220, 34, 3, 7, 255, 140, 140, 140, 99, 100, 97, 255, 255, 255, 220, 198, 11,
@@ -25,8 +26,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'brightness',
-    adjustBrightness,
+    'adjustBrightness',
     0.93,
     [
       237, 0, 0, 11, 186, 28, 2, 6, 232, 119, 119, 119, 83, 84, 82, 237, 237, 237, 186, 167, 9, 30,
@@ -34,8 +34,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'contrast',
-    adjustContrast,
+    'adjustContrast',
     1.1,
     [
       255, 0, 0, 1, 208, 22, 0, 0, 255, 129, 129, 129, 87, 88, 86, 255, 255, 255, 208, 186, 0, 24,
@@ -43,8 +42,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'saturation',
-    adjustSaturation,
+    'adjustSaturation',
     0.9,
     [
       237, 7, 7, 23, 192, 40, 6, 9, 228, 128, 128, 128, 90, 90, 89, 255, 255, 255, 196, 178, 25, 35,
@@ -52,8 +50,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'saturation',
-    adjustSaturation,
+    'adjustSaturation',
     1.1,
     [
       255, 0, 0, 0, 207, 21, 0, 4, 255, 128, 128, 128, 90, 91, 88, 255, 255, 255, 203, 181, 0, 30,
@@ -61,8 +58,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'hue',
-    adjustHue,
+    'adjustHue',
     0.1,
     [
       255, 150, 0, 13, 200, 140, 143, 4, 250, 128, 128, 128, 89, 91, 89, 255, 255, 255, 108, 200,
@@ -70,8 +66,7 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
     ],
   ],
   [
-    'hue',
-    adjustHue,
+    'adjustHue',
     -0.07,
     [
       255, 0, 96, 70, 200, 13, 4, 108, 250, 128, 128, 128, 91, 91, 89, 255, 255, 255, 200, 104, 10,
@@ -80,18 +75,51 @@ const expected: [string, (rgb: Uint8Array, factor: number) => void, number, numb
   ],
 ];
 
-test.each(expected)("%s is Pillow's, to the bit", (_, adjust, factor, result) => {
-  const rgb = Uint8Array.from(pixels);
-  adjust(rgb, factor);
-  expect([...rgb]).toEqual(result);
+describe.each(kernels)('%s', (_, images) => {
+  test.each(expected)("%s by %d is Pillow's, to the bit", (adjust, factor, result) => {
+    const rgb = Uint8Array.from(pixels);
+    images[adjust](rgb, factor);
+    expect([...rgb]).toEqual(result);
+  });
+
+  test('factors of one change nothing', () => {
+    const rgb = Uint8Array.from(pixels);
+    images.adjustBrightness(rgb, 1);
+    images.adjustContrast(rgb, 1);
+    images.adjustSaturation(rgb, 1);
+    expect([...rgb]).toEqual(pixels);
+  });
+
+  test('no pixels', () => {
+    const none = new Uint8Array(0);
+    for (const [adjust] of expected) images[adjust](none, 0.5);
+  });
 });
 
-test('factors of one change nothing', () => {
-  const rgb = Uint8Array.from(pixels);
-  adjustBrightness(rgb, 1);
-  adjustContrast(rgb, 1);
-  adjustSaturation(rgb, 1);
-  expect([...rgb]).toEqual(pixels);
+test('native and reference agree to the bit, on all hues and on any number of pixels', () => {
+  const random = randomStream(8, 0, 0);
+  const channels = ['adjustBrightness', 'adjustContrast', 'adjustSaturation', 'adjustHue'] as const;
+  // Every combination of chroma and hue: one channel is 0, one 255 or less, one anything.
+  const hues = [255, 254, 101, 3].flatMap((value) =>
+    Array.from({ length: value + 1 }, (_, between) => [
+      [value, between, 0, 0, value, between, between, 0, value],
+      [between, value, 0, value, 0, between, 0, between, value],
+    ]),
+  );
+  const images = [Uint8Array.from(hues.flat(2))];
+  for (const count of [1, 63, 64, 65, 5000])
+    images.push(Uint8Array.from({ length: count * 3 }, () => random() * 256));
+  for (const image of images) {
+    for (const adjust of channels) {
+      const amount = adjust === 'adjustHue' ? uniform(random, -0.5, 0.5) : uniform(random, 0, 2);
+      const [actual, wanted] = kernels.map(([, { [adjust]: change }]) => {
+        const rgb = image.slice();
+        change(rgb, amount);
+        return rgb;
+      });
+      expect(actual, `${adjust} ${amount}`).toEqual(wanted);
+    }
+  }
 });
 
 test('the jitter varies each property by about as much as stated, and in varying order', () => {

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
-import { resample, type Placement } from '../../src/data/resample.js';
+import { describe, expect, test } from 'vitest';
+import { referenceKernels } from '../../src/data/image_kernels.js';
+import { native } from '../../src/native.js';
+import type { Placement } from '../../src/native_images.js';
+import { randomInteger, randomStream } from '../../src/random.js';
 
 // 7 x 5 random pixels, and what Pillow 13 makes of them: resize((4, 9), BILINEAR), which shrinks
 // one way and enlarges the other.
@@ -24,45 +27,89 @@ const pillow = [
   209, 142, 155, 234, 79, 127,
 ];
 
-function run(placement: Partial<Placement>): number[] {
-  const source = { left: 0, top: 0, width: 7, height: 5 };
-  const resized = { width: 4, height: 9 };
-  const crop = { left: 0, top: 0, ...resized };
-  const all = { source, resized, crop, flip: false, ...placement };
-  const out = new Uint8Array(all.crop.width * all.crop.height * 3);
-  resample(image, all, out);
-  return [...out];
-}
+type Resample = typeof referenceKernels.resample;
+
+const kernels: [string, Resample][] = [
+  ['native', native().images.resample],
+  ['reference', referenceKernels.resample],
+];
 
 const pixel = (x: number, y: number, values: number[], width: number) =>
   values.slice((y * width + x) * 3, (y * width + x) * 3 + 3);
 
-test("resizing is Pillow's, to the bit", () => {
-  expect(run({})).toEqual(pillow);
-});
-
-test('a crop of the resized image is that part of it, and a flip mirrors it', () => {
-  const crop = { left: 1, top: 3, width: 2, height: 4 };
-  const cropped = run({ crop });
-  const flipped = run({ crop, flip: true });
-  for (let y = 0; y < 4; y++) {
-    for (let x = 0; x < 2; x++) {
-      expect(pixel(x, y, cropped, 2)).toEqual(pixel(x + 1, y + 3, pillow, 4));
-      expect(pixel(1 - x, y, flipped, 2)).toEqual(pixel(x, y, cropped, 2));
-    }
+describe.each(kernels)('%s', (_, resample) => {
+  function run(placement: Partial<Placement>): number[] {
+    const source = { left: 0, top: 0, width: 7, height: 5 };
+    const resized = { width: 4, height: 9 };
+    const crop = { left: 0, top: 0, ...resized };
+    const all = { source, resized, crop, flip: false, ...placement };
+    const out = new Uint8Array(all.crop.width * all.crop.height * 3);
+    resample(image, all, out);
+    return [...out];
   }
+
+  test("resizing is Pillow's, to the bit", () => {
+    expect(run({})).toEqual(pillow);
+  });
+
+  test('a crop of the resized image is that part of it, and a flip mirrors it', () => {
+    const crop = { left: 1, top: 3, width: 2, height: 4 };
+    const cropped = run({ crop });
+    const flipped = run({ crop, flip: true });
+    for (let y = 0; y < 4; y++) {
+      for (let x = 0; x < 2; x++) {
+        expect(pixel(x, y, cropped, 2)).toEqual(pixel(x + 1, y + 3, pillow, 4));
+        expect(pixel(1 - x, y, flipped, 2)).toEqual(pixel(x, y, cropped, 2));
+      }
+    }
+  });
+
+  test('a source box is resized as if nothing lay around it', () => {
+    const source = { left: 2, top: 1, width: 3, height: 2 };
+    const same = { width: 3, height: 2 };
+    const copied = run({ source, resized: same, crop: { left: 0, top: 0, ...same } });
+    const box = [0, 1].flatMap((y) => {
+      const begin = ((y + 1) * 7 + 2) * 3;
+      return [...image.data.slice(begin, begin + 9)];
+    });
+    expect(copied).toEqual(box);
+    const larger = { width: 12, height: 8 };
+    const corner = run({ source, resized: larger, crop: { left: 0, top: 0, width: 1, height: 1 } });
+    expect(corner).toEqual(box.slice(0, 3));
+  });
 });
 
-test('a source box is resized as if nothing lay around it', () => {
-  const source = { left: 2, top: 1, width: 3, height: 2 };
-  const same = { width: 3, height: 2 };
-  const copied = run({ source, resized: same, crop: { left: 0, top: 0, ...same } });
-  const box = [0, 1].flatMap((y) => {
-    const begin = ((y + 1) * 7 + 2) * 3;
-    return [...image.data.slice(begin, begin + 9)];
+/** A random image, and a random part of it resized, cropped and perhaps flipped. */
+function randomCase(index: number) {
+  const random = randomStream(3, 1, index);
+  const size = () => ({
+    width: 1 + randomInteger(random, 70),
+    height: 1 + randomInteger(random, 70),
   });
-  expect(copied).toEqual(box);
-  const larger = { width: 12, height: 8 };
-  const corner = run({ source, resized: larger, crop: { left: 0, top: 0, width: 1, height: 1 } });
-  expect(corner).toEqual(box.slice(0, 3));
+  const boxIn = ({ width, height }: { width: number; height: number }) => {
+    const [left, top] = [randomInteger(random, width), randomInteger(random, height)];
+    return {
+      left,
+      top,
+      width: 1 + randomInteger(random, width - left),
+      height: 1 + randomInteger(random, height - top),
+    };
+  };
+  const whole = size();
+  const data = Uint8Array.from({ length: whole.width * whole.height * 3 }, () => random() * 256);
+  const resized = size();
+  const placement = { source: boxIn(whole), resized, crop: boxIn(resized), flip: random() < 0.5 };
+  return { image: { ...whole, data }, placement };
+}
+
+test('native and reference agree to the bit', () => {
+  for (let index = 0; index < 400; index++) {
+    const { image, placement } = randomCase(index);
+    const [actual, expected] = kernels.map(([, resample]) => {
+      const out = new Uint8Array(placement.crop.width * placement.crop.height * 3);
+      resample(image, placement, out);
+      return out;
+    });
+    expect(actual, JSON.stringify(placement)).toEqual(expected);
+  }
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomStream } from '../../src/random.js';
-import type { Box, Size } from '../../src/data/resample.js';
+import type { Box, Size } from '../../src/native_images.js';
 import { findTransform, roundHalfEven, transforms } from '../../src/data/transforms.js';
 import { InputError } from '../../src/errors.js';
 

@@ -144,7 +144,7 @@ describe('a model configuration', () => {
   });
 
   test.each<[object, string]>([
-    [{ name: 'lenet' }, 'field name: expected one of "menet", got "lenet"'],
+    [{ name: 'lenet' }, 'field name: expected one of "menet", got "lenet"; did you mean "menet"?'],
     [{ name: undefined }, 'field name: expected one of "menet", got nothing'],
     [{ groups: undefined }, 'field groups: expected type number, got nothing'],
     [{ groups: '3' }, 'field groups: expected type number, got "3"'],
@@ -152,6 +152,10 @@ describe('a model configuration', () => {
     [{ groups: 1.5 }, 'field groups: expected an integer, got 1.5'],
     [{ depth: 3 }, 'field depth: expected no such field, got 3'],
     [{ init_mode: 'fan' }, 'field init_mode: expected one of "fan_in", "fan_out", got "fan"'],
+    [
+      { init_mode: 'fanin' },
+      'field init_mode: expected one of "fan_in", "fan_out", got "fanin"; did you mean "fan_in"?',
+    ],
     [{ num_classes: 0 }, 'field num_classes: expected at least 1, got 0'],
     [{ block_channels: [] }, 'field block_channels: expected at least 1 entries, got []'],
     [{ block_channels: [24, '48', 96] }, 'field block_channels.1: expected type number, got "48"'],

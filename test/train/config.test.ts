@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import { readDataConfig } from '../../src/train/data_config.js';
+import { readOptimizerConfig } from '../../src/train/optimizer_config.js';
+import { readScheduleConfig } from '../../src/train/schedule_config.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'menet-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -16,6 +18,13 @@ const data = {
   num_workers: 8,
   transform: 'aggressive',
 };
+const dataDefaults = {
+  image_size: 224,
+  random_augment: 'none',
+  rand_augment_ops: 2,
+  rand_augment_magnitude: 9,
+  random_erasing: 0,
+};
 const sgd = {
   name: 'SGD',
   learning_rate: 0.1,
@@ -23,6 +32,16 @@ const sgd = {
   weight_decay: 0.00004,
   nesterov: true,
   epochs: 120,
+};
+const recipeOff = {
+  weight_decay_norms: true,
+  label_smoothing: 0,
+  ema_decay: 0,
+  accumulate_steps: 1,
+  clip_norm: 0,
+  early_stopping_epochs: 0,
+  backbone_rate_factor: 1,
+  freeze_backbone: false,
 };
 const step = { name: 'StepLR', step_size: 30, gamma: 0.1 };
 
@@ -42,9 +61,9 @@ function errorOf(read: (file: string) => unknown, value: unknown): string {
   throw new Error('accepted');
 }
 
-it('reads what is published, with images of 224', () => {
-  expect(readDataConfig(save(data))).toEqual({ ...data, image_size: 224 });
-  expect(readOptimizerConfig(save(sgd))).toEqual(sgd);
+it('reads what is published, with images of 224 and no recipe', () => {
+  expect(readDataConfig(save(data))).toEqual({ ...data, ...dataDefaults });
+  expect(readOptimizerConfig(save(sgd))).toEqual({ ...sgd, ...recipeOff });
   expect(readScheduleConfig(save(step))).toEqual(step);
 });
 
@@ -67,6 +86,26 @@ describe('errors name file, field, expected and found', () => {
       readDataConfig,
       { ...data, transform: 'wild' },
       'field transform: expected one of "evaluate", "more_aggressive"',
+    ],
+    [
+      readDataConfig,
+      { ...data, random_augment: 'trivial_augmnt' },
+      'field random_augment: expected one of "none", "rand_augment", "trivial_augment"',
+    ],
+    [
+      readDataConfig,
+      { ...data, rand_augment_ops: 0 },
+      'field rand_augment_ops: expected at least 1, got 0',
+    ],
+    [
+      readDataConfig,
+      { ...data, rand_augment_magnitude: 31 },
+      'field rand_augment_magnitude: expected at most 30, got 31',
+    ],
+    [
+      readDataConfig,
+      { ...data, random_erasing: 1.5 },
+      'field random_erasing: expected at most 1, got 1.5',
     ],
     [readOptimizerConfig, { ...sgd, name: 'Sgd' }, 'field name: expected one of "SGD", got "Sgd"'],
     [

@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
 import {
   createModel,
+  createOptimizer,
   currentMenetBackend,
   normalizeImages,
-  Sgd,
+  parameterGroups,
   trainingStep,
 } from '../../src/index.js';
 import { type Layer } from '../../src/models/block.js';
@@ -26,16 +27,9 @@ function keptBytes(layers: Layer[]): number {
 test(`training ${name} at batch ${batch} keeps little more than its raw convolutions`, () => {
   const { native } = currentMenetBackend()!;
   const model = createModel(readModelConfig(`config/imagenet/model-config/menet/${name}.json`));
-  const optimizer = new Sgd(
-    {
-      name: 'SGD',
-      learning_rate: 0.1,
-      momentum: 0.9,
-      weight_decay: 4e-5,
-      nesterov: true,
-      epochs: 1,
-    },
-    model.variables,
+  const optimizer = createOptimizer(
+    { name: 'SGD', momentum: 0.9, nesterov: true },
+    parameterGroups(model, { weight_decay: 4e-5 }),
   );
   const pixels = new Uint8Array(batch * 224 * 224 * 3).map((_, i) => (i * 2654435761) >>> 24);
   const labels = tf.range(0, batch, 1, 'int32');

@@ -9,7 +9,8 @@ function recorder(terminal: { isTTY?: boolean; columns?: number } = {}) {
 
 function report(done: number): StepReport {
   const averages = { images: 8 * done, loss: 1 / done, top1: 25, top5: 75.5 };
-  return { done, averages, images: 8, milliseconds: 20, waited: 0.5 };
+  const step = { loss: 2 / done, correct: { top1: 1, top5: 7 }, images: 8 };
+  return { done, averages, ...step, milliseconds: 20, waited: 0.5 };
 }
 
 describe('on no terminal', () => {

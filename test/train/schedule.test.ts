@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { ScheduleConfig } from '../../src/train/config.js';
+import type { ScheduleConfig } from '../../src/train/schedule_config.js';
 import { learningRate } from '../../src/train/schedule.js';
 import { describeWithReference, referenceFile } from '../reference_data.js';
 

@@ -1,11 +1,21 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
-import { readDataConfig, readOptimizerConfig, readScheduleConfig } from '../../src/train/config.js';
+import { readDataConfig } from '../../src/train/data_config.js';
+import type {
+  EpochEvent,
+  Outcome,
+  RunStart,
+  StepEvent,
+  TrainingObserver,
+} from '../../src/train/observer.js';
+import { readOptimizerConfig } from '../../src/train/optimizer_config.js';
+import { readScheduleConfig } from '../../src/train/schedule_config.js';
 import { silentProgress, type Progress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
 import { makeTinyRun, type TinyRun } from './tiny_run.js';
@@ -53,6 +63,29 @@ async function contents(file: string) {
     return [name, Buffer.from(buffer, byteOffset, byteLength).toString('base64')];
   });
   return { bytes, metadata: { ...metadata, history } };
+}
+
+/** What observers are told, in words. */
+class Diary implements TrainingObserver {
+  readonly lines: string[] = [];
+  start({ configuration, resumedAt, stepsPerEpoch, history }: RunStart) {
+    const { epoch, step, globalStep } = resumedAt;
+    const { seed, backend } = configuration;
+    this.lines.push(`start ${epoch} ${step} ${globalStep} of ${stepsPerEpoch}, seed ${seed}`);
+    this.lines.push(`${backend}, ${history.length} epochs before`);
+    return Promise.resolve();
+  }
+  step({ epoch, step, globalStep, learningRate, images }: StepEvent) {
+    this.lines.push(`step ${epoch} ${step} ${globalStep}, rate ${learningRate}, ${images} images`);
+  }
+  async epoch({ record }: EpochEvent) {
+    await setImmediate(); // the run must wait for it
+    this.lines.push(`epoch ${record.epoch}`);
+  }
+  end(outcome: Outcome) {
+    this.lines.push(outcome);
+    return Promise.resolve();
+  }
 }
 
 describe('trainNetwork', () => {
@@ -109,7 +142,7 @@ describe('trainNetwork', () => {
   });
 
   it('keeps the best checkpoint where nothing better came', async () => {
-    const stopped = path.join(tiny.folder, 'unbeaten.safetensors');
+    const stopped = path.join(tiny.folder, 'unbeaten', 'stopped.safetensors');
     const run = await trainNetwork(session('unbeaten', stopAfter(6)));
     const { tensors, metadata } = await readCheckpoint(run.last);
     await writeSafetensors(stopped, { tensors, metadata: { ...metadata, best_prec1: 100 } });
@@ -121,11 +154,58 @@ describe('trainNetwork', () => {
 
   it('stops when the loss is no number, leaving the checkpoint from before', async () => {
     const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
-    const run = trainNetwork(session('whole', { optimizer }));
-    const last = path.join(tiny.folder, 'whole', 'last.safetensors');
+    const { last } = await trainNetwork(session('diverging', stopAfter(1)));
     const bytes = readFileSync(last);
+    const { tensors, metadata } = await readCheckpoint(last);
+    const resume = path.join(path.dirname(last), 'without-configuration.safetensors');
+    await writeSafetensors(resume, {
+      tensors,
+      metadata: { ...metadata, configuration: undefined },
+    });
+    const run = trainNetwork(session('diverging', { optimizer, resume }));
     await expect(run).rejects.toThrow(/the loss is (NaN|Infinity) in epoch 1/);
     expect(readFileSync(last).equals(bytes)).toBe(true);
+  });
+});
+
+describe('observers', () => {
+  it('are told of every step and epoch', async () => {
+    const first = new Diary();
+    const second = new Diary();
+    await trainNetwork(session('observed', { observers: [first, second] }));
+    const steps = (epoch: number, rate: number) =>
+      [1, 2, 3].map((n) => `step ${epoch} ${n} ${3 * epoch + n}, rate ${rate}, 8 images`);
+    expect(first.lines).toEqual([
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      ...steps(0, 0.02),
+      'epoch 0',
+      ...steps(1, 0.01),
+      'epoch 1',
+      'finished',
+    ]);
+    expect(second.lines).toEqual(first.lines);
+  });
+
+  it('are told where a run goes on, and how it ends', async () => {
+    const diary = new Diary();
+    const observed = { observers: [diary] };
+    const { last } = await trainNetwork(session('o2', { ...stopAfter(7), ...observed }));
+    await trainNetwork(session('o2', { ...stopAfter(1), ...observed, resume: last }));
+    const optimizer = { ...readOptimizerConfig(tiny.optim), learning_rate: 1e30 };
+    await trainNetwork(session('o3', { ...observed, optimizer })).catch(() => undefined);
+    const interesting = diary.lines.filter((line) => !/^(step|epoch)/.test(line));
+    expect(interesting).toEqual([
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      'interrupted',
+      'start 1 2 5 of 3, seed 3',
+      'menet, 1 epochs before',
+      'interrupted',
+      'start 0 0 0 of 3, seed 3',
+      'menet, 0 epochs before',
+      'diverged',
+    ]);
   });
 });
 
@@ -154,6 +234,9 @@ describe('trainNetwork rejects', () => {
     await expect(resumeWith({ last_epoch: 'two' })).rejects.toThrow(/last_epoch: expected/);
     const model = { ...readModelConfig(tiny.model), init_c: 3 } as SessionOptions['model'];
     await expect(resumeWith({}, { model })).rejects.toThrow(
+      /changed\.safetensors: field model\.init_c: expected 3, as in this run, got 6/,
+    );
+    await expect(resumeWith({ configuration: undefined }, { model })).rejects.toThrow(
       /changed\.safetensors: entry .*expected/,
     );
   });

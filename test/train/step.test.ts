@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { createModel } from '../../src/models/model.js';
-import { Sgd } from '../../src/train/optimizer.js';
+import { createOptimizer } from '../../src/train/optimizer.js';
+import { parameterGroups } from '../../src/train/parameter_groups.js';
 import { trainingStep } from '../../src/train/step.js';
 import { tinyConfigurations } from './tiny_run.js';
 
@@ -10,7 +11,8 @@ const learningRate = 0.01; // small enough for any seed: batch norm over four va
 
 function makeRun() {
   const model = createModel(tinyConfigurations.model, { seed: 1 });
-  const optimizer = new Sgd({ ...tinyConfigurations.optim, name: 'SGD' }, model.variables);
+  const { optim } = tinyConfigurations;
+  const optimizer = createOptimizer({ ...optim, name: 'SGD' }, parameterGroups(model, optim));
   const images = tf.randomUniform<tf.Rank.R4>([4, 32, 32, 3], -1, 1, 'float32', 7);
   const labels = tf.tensor1d([0, 1, 2, 3], 'int32');
   const step = () => {

@@ -1,0 +1,77 @@
+import type { Correct } from './metrics.js';
+import type { RunConfiguration } from './run_configuration.js';
+import type { EpochRecord } from './training_state.js';
+import type { ValidationDetails } from './validation_details.js';
+
+/** One update of the weights. */
+export interface StepEvent {
+  /** From 0. */
+  epoch: number;
+  /** In the epoch, from 1. */
+  step: number;
+  /** Since the run began, from 1. */
+  globalStep: number;
+  learningRate: number;
+  /** Mean over the step's images. */
+  loss: number;
+  /** How many images were right. */
+  correct: Correct;
+  images: number;
+  /** Duration of the step, waiting included. */
+  milliseconds: number;
+  /** How long it waited for data. */
+  waited: number;
+}
+
+/** One finished epoch, before its checkpoints are written. */
+export interface EpochEvent {
+  record: EpochRecord;
+  validation: ValidationDetails | undefined;
+  isBest: boolean;
+}
+
+/** Steps that a run has behind it when it starts. */
+export interface Position {
+  /** The epoch that it goes on with, from 0. */
+  epoch: number;
+  /** Steps done of it. */
+  step: number;
+  /** Steps done in all. */
+  globalStep: number;
+}
+
+export interface RunStart {
+  configuration: RunConfiguration;
+  classes: readonly string[];
+  stepsPerEpoch: number;
+  /** Zeros for a new run. */
+  resumedAt: Position;
+  /** The epochs before. */
+  history: readonly EpochRecord[];
+}
+
+export type Outcome = 'finished' | 'interrupted' | 'diverged' | 'stopped early';
+
+/**
+ * Told what a run does, in this order: one `start`; `step`s and, after each validation, an
+ * `epoch`; one `end`, unless the run fails. The run waits for `start`, `epoch` and `end`.
+ */
+export interface TrainingObserver {
+  start(run: RunStart): Promise<void>;
+  step(event: StepEvent): void;
+  epoch(event: EpochEvent): Promise<void>;
+  end(outcome: Outcome): Promise<void>;
+}
+
+/** Tells several observers, one after the other. */
+export function combineObservers(observers: readonly TrainingObserver[]): TrainingObserver {
+  const each = async (tell: (observer: TrainingObserver) => Promise<void>) => {
+    for (const observer of observers) await tell(observer);
+  };
+  return {
+    start: (run) => each((observer) => observer.start(run)),
+    step: (event) => observers.forEach((observer) => observer.step(event)),
+    epoch: (event) => each((observer) => observer.epoch(event)),
+    end: (outcome) => each((observer) => observer.end(outcome)),
+  };
+}

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readCheckpoint, type Checkpoint } from '../../src/checkpoints/checkpoint.js';
+import { CheckpointStore } from '../../src/train/checkpoint_store.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'menet-store-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const checkpoint = (epoch: number): Checkpoint => ({
+  tensors: new Map([['w', { shape: [2], data: Float32Array.of(epoch, 1) }]]),
+  metadata: { epoch },
+});
+const epochOf = async (file: string) => (await readCheckpoint(file)).metadata.epoch;
+const inode = (name: string) => statSync(path.join(folder, name)).ino;
+
+it('keeps the last N epochs, each written once under all its names', async () => {
+  const store = new CheckpointStore(folder, { keep: 2 });
+  for (let epoch = 0; epoch < 4; epoch++)
+    await store.saveEpoch(epoch, checkpoint(epoch), epoch === 1);
+  expect((await readdir(folder)).sort()).toEqual([
+    'best.safetensors',
+    'epoch-0003.safetensors',
+    'epoch-0004.safetensors',
+    'last.safetensors',
+  ]);
+  expect(await epochOf(store.last)).toBe(3);
+  expect(await epochOf(store.best)).toBe(1);
+  expect(inode('last.safetensors')).toBe(inode('epoch-0004.safetensors'));
+});
+
+it('inside an epoch replaces the last one only', async () => {
+  const store = new CheckpointStore(folder, { keep: 1 });
+  await store.saveEpoch(0, checkpoint(0), true);
+  await store.saveLast(checkpoint(7));
+  expect(await epochOf(store.last)).toBe(7);
+  expect(await epochOf(store.best)).toBe(0);
+  expect(await epochOf(path.join(folder, 'epoch-0001.safetensors'))).toBe(0);
+});
+
+it('drops epochs of a future that a resumed run left', async () => {
+  const store = new CheckpointStore(folder, { keep: 3 });
+  for (const epoch of [0, 1, 2, 3]) await store.saveEpoch(epoch, checkpoint(epoch), false);
+  await store.saveEpoch(1, checkpoint(1), false);
+  expect((await readdir(folder)).sort()).toEqual(['epoch-0002.safetensors', 'last.safetensors']);
+});
+
+it('keeps no epochs where none are wanted', async () => {
+  const store = new CheckpointStore(folder, { keep: 0 });
+  await store.saveEpoch(0, checkpoint(0), true);
+  await store.saveEpoch(1, checkpoint(1), false);
+  expect((await readdir(folder)).sort()).toEqual(['best.safetensors', 'last.safetensors']);
+  expect(await epochOf(store.last)).toBe(1);
+  expect(await epochOf(store.best)).toBe(0);
+});
