@@ -100,7 +100,7 @@ RegisterOp::RegisterOp(const Op& op) {
   Op& registered = registry()[op.name];
   const Op::Run cuda = registered.cuda;
   registered = op;
-  registered.cuda = cuda;
+  if (op.cuda == nullptr) registered.cuda = cuda;
 }
 
 RegisterCuda::RegisterCuda(const char* name, Op::Run run) { registry()[name].cuda = run; }

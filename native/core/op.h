@@ -107,7 +107,8 @@ class Scratch {
   T* data_;
 };
 
-// static const RegisterOp relu({"Relu", infer, cpu});
+// static const RegisterOp relu({"Relu", infer, cpu}); a function that is made of others which
+// know the call's device is given twice: {"Slice", infer, run, run}.
 struct RegisterOp {
   explicit RegisterOp(const Op& op);
 };
