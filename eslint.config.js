@@ -2,6 +2,15 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = ['Buffer', 'URL', 'console', 'performance', 'process'];
+const browserGlobals = [
+  'DOMParser',
+  'document',
+  'innerHeight',
+  'innerWidth',
+  'location',
+  'setTimeout',
+  'window',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'node_modules/', 'prebuilds/', 'runs/', 'demo/', '.cache/'] },
@@ -39,7 +48,13 @@ export default tseslint.config(
     languageOptions: { globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])) },
   },
   {
-    files: ['**/*.{cjs,cts}'],
+    files: ['src/report/page/client.js'], // runs in the browser
+    languageOptions: {
+      globals: Object.fromEntries(browserGlobals.map((name) => [name, 'readonly'])),
+    },
+  },
+  {
+    files: ['**/*.{cjs,cts}', 'bin/*.js'],
     languageOptions: { globals: { module: 'writable', require: 'readonly' } },
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },

@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { main } from '../dist/cli/main.js';
+// A CommonJS module: importing an ES module starts libuv's thread pool, in which images are
+// decompressed, and the pool's size is read then. Four threads, the default, are too few for
+// more than four cores.
+const { availableParallelism } = require('node:os');
 
-process.exitCode = await main(process.argv.slice(2));
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
+
+import('../dist/cli/main.js').then(async ({ main }) => {
+  process.exitCode = await main(process.argv.slice(2));
+});

@@ -4,7 +4,7 @@
  * files stay separate. zod is bundled, without the languages of its messages.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -22,6 +22,13 @@ function compile() {
   } catch {
     process.exit(1); // tsc has said what is wrong
   }
+}
+
+/** What modules read at run time, beside them: the style and script of pages. */
+function copyAssets() {
+  const source = path.join(root, 'src');
+  for (const entry of readdirSync(source, { recursive: true }))
+    if (/\.(css|js)$/.test(entry)) cpSync(path.join(source, entry), path.join(dist, entry));
 }
 
 /** Modules find workers, configurations and the addon relative to themselves, bundled or not. */
@@ -81,6 +88,7 @@ function writeCommonJsDeclarations() {
 
 rmSync(dist, { recursive: true, force: true });
 compile();
+copyAssets();
 await bundle('cjs', 'index.cjs');
 await bundle('esm', 'index.js');
 writeCommonJsDeclarations();

@@ -4,6 +4,7 @@ export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.
 export { type DeviceInfo, type Devices, devices } from './devices.js';
 export { InputError } from './errors.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
+export { depthwiseSeparable, type DepthwiseSeparableParams } from './ops/depthwise_separable.js';
 export {
   groupConvShuffleDepthwise,
   type GroupConvShuffleDepthwiseParams,
@@ -17,13 +18,15 @@ export {
 export { meUnit, type MeUnitParams } from './ops/me_unit.js';
 export { shuffleUnit, type ShuffleUnitParams } from './ops/shuffle_unit.js';
 export { softmaxCrossEntropy } from './ops/softmax_cross_entropy.js';
-export { stem, type StemParams } from './ops/stem.js';
+export { stem, type StemOptions, type StemParams } from './ops/stem.js';
 export type { Checkpoint, HostArray, HostTensor } from './checkpoints/checkpoint.js';
-export { readCheckpoint, writeSafetensors } from './checkpoints/checkpoint.js';
+export { readCheckpoint, writePth, writeSafetensors } from './checkpoints/checkpoint.js';
 export { type Layer, type LayerInfo, type StateEntry } from './models/block.js';
 export { createModel, type Model, type ModelConfig, readModelConfig } from './models/model.js';
 export { getState, loadState } from './models/state.js';
 export { type DataConfig, readDataConfig } from './train/data_config.js';
+export { CheckpointStore, type StoreOptions } from './train/checkpoint_store.js';
+export { type Conversion, convertCheckpoint, type ConvertOptions } from './train/convert.js';
 export { evaluateModel, type Evaluation } from './train/evaluate.js';
 export type { Mistake, ValidationDetails } from './train/validation_details.js';
 export type {

@@ -24,8 +24,8 @@ inline Lanes load_bytes(const uint8_t* p) {
 
 inline void store_bytes(uint8_t* p, Lanes v) {
 #if defined(__AVX2__)
-  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128((__m256i)v),
-                                         _mm256_extracti128_si256((__m256i)v, 1));
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
 #else
   const Bytes bytes = __builtin_convertvector(v, Bytes);

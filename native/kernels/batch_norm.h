@@ -49,6 +49,19 @@ template <typename T>
 Normalization<T> batch_normalization(const BatchNorm<T>& bn, const ThreadSums<T>& sums,
                                      int64_t count);
 
+// Runs a pass over `count` rows, `pixels` pixels in all, for the statistics of its output:
+// body(begin, end, sums, scratch) with `scratch_size` elements for each thread.
+template <typename T, typename Body>
+Normalization<T> measured(const Runner& runner, const BatchNorm<T>& bn, int64_t pixels,
+                          int64_t count, int64_t grain, int64_t scratch_size, const Body& body) {
+  ThreadSums<T> sums(runner.threads(), bn.channels);
+  runner.run<T>(count, grain, scratch_size,
+                [&](int64_t begin, int64_t end, int thread, T* scratch) {
+                  body(begin, end, &sums[thread], scratch);
+                });
+  return batch_normalization(bn, sums, pixels);
+}
+
 // From what the forward pass saved: mean[channels], inv_std[channels].
 template <typename T>
 Normalization<T> saved_normalization(const BatchNorm<T>& bn, const T* statistics);

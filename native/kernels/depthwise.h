@@ -15,6 +15,7 @@ struct DepthwiseForward {
   Map map;
   const T* weights;  // [9][pad(channels)]
   T* out;
+  int64_t first_row = 0;  // the output row that `out` begins with
 };
 
 inline int64_t depthwise_forward_scratch(const Map& map, int64_t channels) {

@@ -48,7 +48,7 @@ void depthwise_forward(const DepthwiseForward<T>& args, int64_t begin, int64_t e
     }
     for (int64_t r = 0; r < rows; ++r) {
       convolve_row(map, stride, scratch + r * map.stride * row_stride, args.weights, out_row);
-      T* out = args.out + (begin + r) * map.out_width * channels;
+      T* out = args.out + (begin - args.first_row + r) * map.out_width * channels;
       for (int64_t x = 0; x < map.out_width; ++x) {
         for_vectors<T>(channels, [&](int64_t c, auto width) {
           store(out + x * channels + c, load(out_row + x * stride + c), width);

@@ -3,27 +3,12 @@
 #include "kernels/conv3x3.h"
 #include "kernels/depthwise.h"
 #include "kernels/gate.h"
-#include "kernels/join.h"
-#include "kernels/pointwise.h"
+#include "kernels/gradient_passes.h"
 #include "kernels/unit.h"
 
 namespace menet {
 
 namespace {
-
-// dz as its consumers read it: da in place of a batch norm's output, its coefficients.
-template <typename T>
-Gradient<T> behind(const NormalizationGradient<T>& n, const T* da, const T* z, int64_t channels) {
-  return {da,
-          channels,
-          nullptr,
-          z,
-          channels,
-          n.scale.data(),
-          n.slope.data(),
-          n.mean.data(),
-          n.constant.data()};
-}
 
 // The passes of the gradient, last convolution first. Gradients of normalised values
 // ("da") live in scratch from the pass that makes them to the one that reads them.
@@ -99,34 +84,18 @@ class Backward {
     return batch_norm_gradient(bn, n, sums, pixels, order, out.scale, out.offset);
   }
 
-  // A 1×1 convolution's pass; sums and gate_sums where its input is normalised.
   void pointwise(const PointwiseBackward<T>& args, const WeightLayout& layout, T* d_weights,
                  ThreadSums<T>* sums, ThreadSums<T>* gate_sums, int64_t pixels) const {
-    const ThreadGradients<T> accumulators(runner_, packed_size(layout));
-    const int64_t size =
-        pointwise_backward_scratch(args.in.channels, args.out.channels, args.groups);
-    runner_.run<T>(pixels, kTileRows, size, [&](int64_t begin, int64_t end, int thread, T* tile) {
-      MENET_SIMD(pointwise_backward<T>)
-      (args, begin, end, accumulators.of(thread), sums ? &(*sums)[thread] : nullptr,
-       gate_sums ? &(*gate_sums)[thread] : nullptr, tile);
-    });
-    unpack(layout, accumulators.total(), d_weights);
+    run_pointwise_backward(runner_, args, layout, pixels, d_weights, sums, gate_sums);
   }
 
   // dy -> dz3 -> gradients of the normalised z2 and of the gate.
   Gradient<T> expand(T* d_residual, T* d_gate) {
     const int64_t pixels = u_.out_pixels();
     Gradient<T> dz3{dy_, y_stride_, t_.y, t_.z3, u_.expanded, nullptr, nullptr, nullptr, nullptr};
-    dz3.mean = n_.expand.mean.data();
-    ThreadSums<T> sums(runner_.threads(), u_.expanded);
-    runner_.run<T>(pixels, kTileRows, 0, [&](int64_t begin, int64_t end, int thread, T*) {
-      MENET_SIMD(gradient_sums<T>)(dz3, begin, end, sums[thread]);
-    });
-    d_expand_ = normalization_gradient(u_.expand.bn, n_.expand, sums, pixels, g_.expand);
-    dz3.scale = d_expand_.scale.data();
-    dz3.slope = d_expand_.slope.data();
-    dz3.constant = d_expand_.constant.data();
-
+    d_expand_ = join_gradient(runner_, dz3, u_.expand.bn, n_.expand, pixels, g_.expand.scale,
+                              g_.expand.offset);
+    dz3 = behind(d_expand_, dz3);
     const auto weights = transposed(u_.expand);
     const bool gated = u_.side > 0;
 

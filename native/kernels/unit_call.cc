@@ -1,72 +1,10 @@
 #include "kernels/unit_call.h"
 
-#include "kernels/unit.h"
+#include "kernels/input_reader.h"
 
 namespace menet {
 
 namespace {
-
-// Reads a call's inputs in turn, checking each.
-template <typename T>
-class Reader {
- public:
-  Reader(const Call& call, size_t next) : call_(call), next_(next) {}
-
-  const Tensor& take(const char* argument, const Shape& shape) {
-    call_.expect(next_ < call_.inputs.size(), argument, ": expected an input, got nothing");
-    call_.expect_dtype(next_, argument, DTypeOf<T>::value);
-    call_.expect_shape(next_, argument, shape);
-    return call_.inputs[next_++];
-  }
-
-  // The shape of the input that comes next, of rank 4 and without empty dimensions.
-  Shape peek(const char* argument) const {
-    call_.expect(next_ < call_.inputs.size(), argument, ": expected an input, got nothing");
-    call_.expect_rank(next_, argument, 4);
-    const Shape& shape = call_.inputs[next_].shape;
-    for (int64_t size : shape) {
-      call_.expect(size > 0, argument, ": expected sizes above 0, got ", to_string(shape));
-    }
-    return shape;
-  }
-
-  BatchNorm<T> batch_norm(const char* name, int64_t channels) {
-    BatchNorm<T> bn;
-    bn.channels = channels;
-    bn.scale = take(name, {channels}).template as<T>();
-    bn.offset = take(name, {channels}).template as<T>();
-    bn.mean = take(name, {channels}).template as<T>();
-    bn.variance = take(name, {channels}).template as<T>();
-    return bn;
-  }
-
-  // A grouped 1×1 convolution [1, 1, in/groups, out] and its batch norm.
-  typename Unit<T>::Convolution pointwise(const char* name, int64_t in, const char* bn) {
-    const Shape shape = peek(name);
-    const int64_t groups = in / shape[2];
-    call_.expect(in % shape[2] == 0 && shape[3] % groups == 0, name,
-                 ": expected groups that divide ", in,
-                 " input channels and the output's, got shape ", to_string(shape));
-    const T* weights = take(name, {1, 1, shape[2], shape[3]}).template as<T>();
-    return {weights, {groups, shape[2], shape[3] / groups}, batch_norm(bn, shape[3])};
-  }
-
-  size_t next() const { return next_; }
-
- private:
-  const Call& call_;
-  size_t next_;
-};
-
-void read_map(const Call& call, const Shape& shape, Map& map) {
-  const int64_t strides = call.attributes.integer("strides");
-  call.expect(strides == 1 || strides == 2, "strides: expected 1 or 2, got ", strides);
-  map.height = shape[1];
-  map.width = shape[2];
-  map.stride = strides;
-  map.out_height = (shape[1] + strides - 1) / strides;
-  map.out_width = (shape[2] + strides - 1) / strides;
-}
 
 // A unit and where its tensors begin among the inputs.
 template <typename T>
@@ -79,7 +17,7 @@ struct UnitCall {
 };
 
 template <typename T>
-void read_compress(const Call& call, Reader<T>& reader, Unit<T>& u) {
+void read_compress(const Call& call, InputReader<T>& reader, Unit<T>& u) {
   u.compress = reader.pointwise("compress", u.in_channels, "bnCompress");
   u.width = u.compress.layout.groups * u.compress.layout.channels;
   u.groups = call.attributes.integer("groups");
@@ -89,7 +27,7 @@ void read_compress(const Call& call, Reader<T>& reader, Unit<T>& u) {
 }
 
 template <typename T>
-void read_branch(const Call& call, Reader<T>& reader, Unit<T>& u) {
+void read_branch(const Call& call, InputReader<T>& reader, Unit<T>& u) {
   const Shape shape = reader.peek("merge");
   u.side = shape[3];
   call.expect(shape[2] == u.width, "merge: expected ", u.width, " input channels, got shape ",
@@ -105,10 +43,10 @@ template <typename T>
 UnitCall<T> read_unit(const Call& call, UnitParts parts, size_t first) {
   UnitCall<T> result;
   Unit<T>& u = result.unit;
-  Reader<T> reader(call, first);
+  InputReader<T> reader(call, first);
   const Shape shape = reader.peek(parts.compress ? "x" : "h");
   const T* input = reader.take(parts.compress ? "x" : "h", shape).template as<T>();
-  read_map(call, shape, u.map);
+  u.map = read_map(call, shape);
   u.batch = shape[0];
   if (parts.compress) {
     result.x = input;
@@ -244,10 +182,10 @@ UnitGradients<T> gradient_outputs(const Call& call, UnitParts parts) {
 template <typename T>
 std::vector<TensorType> infer_gradient_typed(const Call& call, UnitParts parts) {
   const UnitCall<T> c = read_unit<T>(call, parts, 2);
-  Reader<T> outputs(call, 0);
+  InputReader<T> outputs(call, 0);
   outputs.take("dy", output_shape(c.unit, parts));
   outputs.take("y", output_shape(c.unit, parts));
-  Reader<T> reader(call, c.after);
+  InputReader<T> reader(call, c.after);
   for (const Saved<T>& saved : saved_tensors(c.unit, parts)) reader.take("saved", saved.shape);
   call.expect_inputs(reader.next());
 
@@ -282,18 +220,11 @@ void run_gradient_typed(Call& call, UnitParts parts) {
 }
 
 // Calls body(float{}) or body(double{}) by the dtype of the first input.
-template <typename Body>
-void by_type(const Call& call, Body&& body) {
-  call.expect(!call.inputs.empty(), "expected inputs, got none");
-  call.expect_float(0, "x");
-  with_float_type(call.inputs[0].dtype, body);
-}
-
 }  // namespace
 
 std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {
   std::vector<TensorType> types;
-  by_type(call, [&](auto type) {
+  by_float_type(call, [&](auto type) {
     using T = decltype(type);
     const UnitCall<T> c = read_unit<T>(call, parts, 0);
     call.expect_inputs(c.after);
@@ -307,17 +238,18 @@ std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {
 }
 
 void run_unit(Call& call, UnitParts parts) {
-  by_type(call, [&](auto type) { run_typed<decltype(type)>(call, parts); });
+  by_float_type(call, [&](auto type) { run_typed<decltype(type)>(call, parts); });
 }
 
 std::vector<TensorType> infer_unit_gradient(const Call& call, UnitParts parts) {
   std::vector<TensorType> types;
-  by_type(call, [&](auto type) { types = infer_gradient_typed<decltype(type)>(call, parts); });
+  by_float_type(call,
+                [&](auto type) { types = infer_gradient_typed<decltype(type)>(call, parts); });
   return types;
 }
 
 void run_unit_gradient(Call& call, UnitParts parts) {
-  by_type(call, [&](auto type) { run_gradient_typed<decltype(type)>(call, parts); });
+  by_float_type(call, [&](auto type) { run_gradient_typed<decltype(type)>(call, parts); });
 }
 
 }  // namespace menet

@@ -1,13 +1,13 @@
-// Stem: 3×3 convolution with stride 2, batch norm, relu, 3×3 max pooling with stride 2.
+// Stem: 3×3 convolution with stride 2, batch norm, relu and, where attribute pooling is set,
+// 3×3 max pooling with stride 2.
 //
 //   Stem(x, conv [3,3,Cin,C], scale, offset, mean, variance) -> y, and in training form
 //     z (raw convolution) and statistics
-//   StemGrad(dy, x, conv, scale, offset, mean, variance, z, statistics)
+//   StemGrad(dy, y, x, conv, scale, offset, mean, variance, z, statistics)
 //     -> gradients of conv, scale, offset, and of x where attribute inputGradient is set
 #include "kernels/batch_norm.h"
 #include "kernels/conv3x3.h"
-#include "kernels/join.h"
-#include "kernels/packing.h"
+#include "kernels/gradient_passes.h"
 #include "kernels/unit.h"
 
 namespace menet {
@@ -17,9 +17,12 @@ namespace {
 struct StemShape {
   int64_t batch, in, channels;
   Map conv, pool;
+  bool pooling;
 
   Shape z() const { return {batch, conv.out_height, conv.out_width, channels}; }
-  Shape y() const { return {batch, pool.out_height, pool.out_width, channels}; }
+  Shape y() const {
+    return pooling ? Shape{batch, pool.out_height, pool.out_width, channels} : z();
+  }
   int64_t pixels() const { return batch * conv.out_height * conv.out_width; }
   // A kernel row's matrix.
   WeightLayout row() const { return {1, 3 * in, channels}; }
@@ -44,7 +47,12 @@ StemShape stem_shape(const Call& call, size_t first) {
   for (size_t i = first; i < first + 6; ++i)
     call.expect_dtype(i, "input", call.inputs[first].dtype);
   const Map conv = halved(x[1], x[2]);
-  return {x[0], x[3], channels, conv, halved(conv.out_height, conv.out_width)};
+  return {x[0],
+          x[3],
+          channels,
+          conv,
+          halved(conv.out_height, conv.out_width),
+          call.attributes.flag("pooling")};
 }
 
 std::vector<TensorType> infer(const Call& call) {
@@ -56,8 +64,16 @@ std::vector<TensorType> infer(const Call& call) {
   return {{dtype, s.y()}, {dtype, s.z()}, {dtype, {2 * s.channels}}};
 }
 
+// From the normalised convolution to y; where nothing is pooled, z may be y itself.
 template <typename T>
-void run_pool(const StemShape& s, const Source<T>& in, int64_t batch, T* y, const Runner& runner) {
+void finish(const StemShape& s, const Source<T>& in, int64_t batch, T* y, const Runner& runner) {
+  if (!s.pooling) {
+    const Join<T> activation{in, nullptr, y, s.channels};
+    const int64_t pixels = batch * s.conv.out_height * s.conv.out_width;
+    return runner.run<T>(pixels, kTileRows, 0, [&](int64_t begin, int64_t end, int, T*) {
+      MENET_SIMD(join<T>)(activation, begin, end);
+    });
+  }
   const MaxPool<T> pool{in, s.pool, y};
   runner.run<T>(batch * s.pool.out_height, 1, 0, [&](int64_t begin, int64_t end, int, T*) {
     MENET_SIMD(max_pool<T>)(pool, begin, end);
@@ -67,21 +83,20 @@ void run_pool(const StemShape& s, const Source<T>& in, int64_t batch, T* y, cons
 template <typename T>
 void run_training(Call& call, const StemShape& s, const T* weights) {
   const Runner runner{call.device()};
-  const BatchNorm<T> bn = batch_norm_at<T>(call, 2, s.channels);
   T* z = call.outputs[1].as<T>();
   const Conv3x3Forward<T> conv{raw<T>(call.inputs[0].as<T>(), s.in), s.conv, s.channels, weights,
                                z};
-  ThreadSums<T> sums(runner.threads(), s.channels);
-  runner.run<T>(s.batch * s.conv.out_height, 1, conv3x3_forward_scratch(s.conv, s.in, s.channels),
-                [&](int64_t begin, int64_t end, int thread, T* tile) {
-                  MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, &sums[thread], tile);
-                });
-  const Normalization<T> n = batch_normalization(bn, sums, s.pixels());
-  run_pool(s, normalized<T>(z, s.channels, n, true), s.batch, call.outputs[0].as<T>(), runner);
+  const Normalization<T> n =
+      measured(runner, batch_norm_at<T>(call, 2, s.channels), s.pixels(),
+               s.batch * s.conv.out_height, 1, conv3x3_forward_scratch(s.conv, s.in, s.channels),
+               [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
+                 MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, sums, tile);
+               });
+  finish(s, normalized<T>(z, s.channels, n, true), s.batch, call.outputs[0].as<T>(), runner);
   save(n, call.outputs[2].as<T>());
 }
 
-// `batch` images through a raw convolution in scratch.
+// `batch` images through a raw convolution in z.
 template <typename T>
 void run_images(const StemShape& s, const Normalization<T>& n, const T* weights, const T* x,
                 int64_t batch, T* y, T* z, const Runner& runner) {
@@ -90,7 +105,7 @@ void run_images(const StemShape& s, const Normalization<T>& n, const T* weights,
                 [&](int64_t begin, int64_t end, int, T* tile) {
                   MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, nullptr, tile);
                 });
-  run_pool(s, normalized<T>(z, s.channels, n, true), batch, y, runner);
+  finish(s, normalized<T>(z, s.channels, n, true), batch, y, runner);
 }
 
 template <typename T>
@@ -98,16 +113,19 @@ void run_inference(Call& call, const StemShape& s, const T* weights) {
   const Normalization<T> n = running_normalization(batch_norm_at<T>(call, 2, s.channels));
   const T* x = call.inputs[0].as<T>();
   T* y = call.outputs[0].as<T>();
-  const int64_t z_size = s.pixels() / s.batch * s.channels;
+  const int64_t z_size = s.pooling ? s.pixels() / s.batch * s.channels : 0;
   if (s.batch < thread_count()) {
     const Scratch<T> z(call.device(), z_size * s.batch);
-    return run_images(s, n, weights, x, s.batch, y, z.data(), Runner{call.device()});
+    return run_images(s, n, weights, x, s.batch, y, s.pooling ? z.data() : y,
+                      Runner{call.device()});
   }
   const int64_t x_size = s.conv.height * s.conv.width * s.in;
-  const int64_t y_size = s.pool.out_height * s.pool.out_width * s.channels;
+  const int64_t y_size = size_of(s.y()) / s.batch;
   Runner{call.device()}.run<T>(s.batch, 1, z_size, [&](int64_t begin, int64_t end, int, T* z) {
     for (int64_t i = begin; i < end; ++i) {
-      run_images(s, n, weights, x + i * x_size, 1, y + i * y_size, z, Runner{call.device(), false});
+      T* out = y + i * y_size;
+      run_images(s, n, weights, x + i * x_size, 1, out, s.pooling ? z : out,
+                 Runner{call.device(), false});
     }
   });
 }
@@ -128,54 +146,84 @@ void run(Call& call) {
   with_float_type(call.inputs[0].dtype, [&](auto type) { run_typed<decltype(type)>(call); });
 }
 
+// Inputs of the gradient.
+enum { kDy, kY, kX, kConv, kBatchNorm, kZ = kBatchNorm + 4, kStatistics, kInputs };
+
 std::vector<TensorType> infer_gradient(const Call& call) {
-  call.expect_inputs(9);
-  call.expect_float(0, "dy");
-  const StemShape s = stem_shape(call, 1);
-  const DType dtype = call.inputs[1].dtype;
-  call.expect_shape(0, "dy", s.y());
-  call.expect_shape(7, "z", s.z());
-  call.expect_shape(8, "statistics", {2 * s.channels});
-  for (size_t i : {0, 7, 8}) call.expect_dtype(i, "saved", dtype);
-  std::vector<TensorType> types{call.inputs[2], call.inputs[3], call.inputs[4]};
-  if (call.attributes.flag("inputGradient")) types.push_back(call.inputs[1]);
+  call.expect_inputs(kInputs);
+  call.expect_float(kDy, "dy");
+  const StemShape s = stem_shape(call, kX);
+  const DType dtype = call.inputs[kX].dtype;
+  call.expect_shape(kDy, "dy", s.y());
+  call.expect_shape(kY, "y", s.y());
+  call.expect_shape(kZ, "z", s.z());
+  call.expect_shape(kStatistics, "statistics", {2 * s.channels});
+  for (size_t i : {kDy, kY, kZ, kStatistics}) call.expect_dtype(i, "saved", dtype);
+  std::vector<TensorType> types{call.inputs[kConv], call.inputs[kBatchNorm],
+                                call.inputs[kBatchNorm + 1]};
+  if (call.attributes.flag("inputGradient")) types.push_back(call.inputs[kX]);
   return types;
 }
 
+// dz behind the batch norm, and what it is read from.
 template <typename T>
-NormalizationGradient<T> pool_gradient(Call& call, const StemShape& s, const BatchNorm<T>& bn,
-                                       const Normalization<T>& n, T* da) {
+struct StemGradient {
+  std::unique_ptr<Scratch<T>> da;  // where there is pooling
+  NormalizationGradient<T> n;
+  Gradient<T> dz;
+};
+
+template <typename T>
+void pool_gradient(Call& call, const StemShape& s, const BatchNorm<T>& bn,
+                   const Normalization<T>& n, StemGradient<T>& g) {
   const Runner runner{call.device()};
-  const MaxPoolGradient<T> pool{normalized<T>(call.inputs[7].as<T>(), s.channels, n, true), s.pool,
-                                call.inputs[0].as<T>(), da};
+  const T* z = call.inputs[kZ].as<T>();
+  g.da = std::make_unique<Scratch<T>>(call.device(), s.pixels() * s.channels);
+  const MaxPoolGradient<T> pool{normalized<T>(z, s.channels, n, true), s.pool,
+                                call.inputs[kDy].as<T>(), g.da->data()};
   ThreadSums<T> sums(runner.threads(), s.channels);
   runner.run<T>(s.batch, 1, max_pool_gradient_scratch(s.channels),
                 [&](int64_t begin, int64_t end, int thread, T* rows) {
                   MENET_SIMD(max_pool_gradient<T>)(pool, begin, end, sums[thread], rows);
                 });
-  return batch_norm_gradient(bn, n, sums, s.pixels(), nullptr, call.outputs[1].as<T>(),
-                             call.outputs[2].as<T>());
+  g.n = batch_norm_gradient(bn, n, sums, s.pixels(), nullptr, call.outputs[1].as<T>(),
+                            call.outputs[2].as<T>());
+  g.dz = behind<T>(g.n, g.da->data(), z, s.channels);
+}
+
+// Without pooling: relu's mask is the sign of y.
+template <typename T>
+void activation_gradient(Call& call, const StemShape& s, const BatchNorm<T>& bn,
+                         const Normalization<T>& n, StemGradient<T>& g) {
+  g.dz = {};
+  g.dz.da = call.inputs[kDy].as<T>();
+  g.dz.mask = call.inputs[kY].as<T>();
+  g.dz.z = call.inputs[kZ].as<T>();
+  g.dz.da_stride = g.dz.channels = s.channels;
+  g.n = join_gradient(Runner{call.device()}, g.dz, bn, n, s.pixels(), call.outputs[1].as<T>(),
+                      call.outputs[2].as<T>());
+  g.dz = behind(g.n, g.dz);
 }
 
 template <typename T>
 void run_gradient_typed(Call& call) {
-  const StemShape s = stem_shape(call, 1);
+  const StemShape s = stem_shape(call, kX);
   const Runner runner{call.device()};
-  const BatchNorm<T> bn = batch_norm_at<T>(call, 3, s.channels);
-  const Normalization<T> n = saved_normalization(bn, call.inputs[8].as<const T>());
-  const Scratch<T> da(call.device(), s.pixels() * s.channels);
-  const NormalizationGradient<T> g = pool_gradient(call, s, bn, n, da.data());
-
+  const BatchNorm<T> bn = batch_norm_at<T>(call, kBatchNorm, s.channels);
+  const Normalization<T> n = saved_normalization(bn, call.inputs[kStatistics].as<const T>());
+  StemGradient<T> g;
+  if (s.pooling) {
+    pool_gradient(call, s, bn, n, g);
+  } else {
+    activation_gradient(call, s, bn, n, g);
+  }
   const Scratch<T> weights(call.device(), 3 * transposed_size(s.row()));
   for (int64_t k = 0; k < 3; ++k) {
-    pack_transposed(s.row(), call.inputs[2].as<T>() + k * 3 * s.in * s.channels,
+    pack_transposed(s.row(), call.inputs[kConv].as<T>() + k * 3 * s.in * s.channels,
                     weights.data() + k * transposed_size(s.row()));
   }
   T* d_x = call.outputs.size() > 3 ? call.outputs[3].as<T>() : nullptr;
-  const Gradient<T> dz{da.data(),        s.channels,     nullptr,        call.inputs[7].as<T>(),
-                       s.channels,       g.scale.data(), g.slope.data(), g.mean.data(),
-                       g.constant.data()};
-  const Conv3x3Backward<T> conv{raw<T>(call.inputs[1].as<T>(), s.in), s.conv, dz, weights.data(),
+  const Conv3x3Backward<T> conv{raw<T>(call.inputs[kX].as<T>(), s.in), s.conv, g.dz, weights.data(),
                                 d_x};
   const ThreadGradients<T> d_weights(runner, packed_size(s.weights()));
   runner.run<T>(s.batch, 1, conv3x3_backward_scratch(s.conv, s.in, s.channels),

@@ -1,10 +1,11 @@
 /**
- * What is timed: the fused operations at the shapes they have in the published MENets at
+ * What is timed: the fused operations at the shapes they have in the published networks at
  * 224 x 224, and whole networks. Pure data, so that each driver's process can make its own
  * tensors of it.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type SeparableShape, separableShapes } from '../models/mobilenet.js';
 
 export type Mode = 'forward' | 'gradient';
 
@@ -24,6 +25,16 @@ export interface UnitCase {
   /** groups of the first convolution: 1 in a network's first unit */
   compressGroups: number;
   strides: 1 | 2;
+}
+
+/** A depthwise separable block of MobileNet. */
+export interface SeparableCase extends SeparableShape {
+  kind: 'separable';
+  op: 'depthwiseSeparable';
+  id: string;
+  batch: number;
+  /** height and width of the block's input */
+  size: number;
 }
 
 export interface StemCase {
@@ -53,7 +64,7 @@ export interface NetworkCase {
   model: string;
 }
 
-export type BenchCase = UnitCase | StemCase | LossCase | NetworkCase;
+export type BenchCase = UnitCase | SeparableCase | StemCase | LossCase | NetworkCase;
 
 /** Fields of a published model configuration that shapes follow from. */
 interface Network {
@@ -63,10 +74,11 @@ interface Network {
   groups: number;
 }
 
-const configurations = new URL('../../config/imagenet/model-config/menet/', import.meta.url);
+const configurations = new URL('../../config/imagenet/model-config/', import.meta.url);
 const small = '108-MENet-8x1-group-3';
 const middle = '228-MENet-12x1-group-3';
 const large = '456-MENet-24x1-group-3';
+const relatives = ['ShuffleNet-1x-group-3', '1x-MobileNet-224'];
 
 function readNetwork(name: string): Network {
   return JSON.parse(readFileSync(modelFile(name), 'utf8')) as Network;
@@ -74,18 +86,25 @@ function readNetwork(name: string): Network {
 
 /** The published configuration of a network. */
 export function modelFile(name: string): string {
-  return fileURLToPath(new URL(`${name}.json`, configurations));
+  const family = /MENet|ShuffleNet|MobileNet/.exec(name)?.[0].toLowerCase();
+  return fileURLToPath(new URL(`${family}/${name}.json`, configurations));
 }
 
 const unitOps = ['groupConvShuffleDepthwise', 'mergeEvolve', 'meUnit', 'shuffleUnit'] as const;
 
 /** Every operation the benchmark knows, in the order of its rows. */
-export const benchOps: readonly string[] = [...unitOps, 'stem', 'softmaxCrossEntropy', 'network'];
+export const benchOps: readonly string[] = [
+  ...unitOps,
+  'depthwiseSeparable',
+  'stem',
+  'softmaxCrossEntropy',
+  'network',
+];
 
 /**
  * The full benchmark (batch 32): every operation at 228-MENet's shapes, the whole unit also where
- * it downsamples and at the shapes of the smallest and the largest network. Or the quick one: one
- * small case per operation.
+ * it downsamples and at the shapes of the smallest and the largest network, MobileNet's block at
+ * each of its shapes. Or the quick one: one small case per operation.
  */
 export function benchCases(quick = false): BenchCase[] {
   return quick ? quickCases() : fullCases();
@@ -100,9 +119,10 @@ function fullCases(): BenchCase[] {
     ...[small, large].flatMap((name) =>
       stages.map((stage) => unitCase('meUnit', name, stage, 1, batch)),
     ),
+    ...separableCases(1, batch),
     ...[small, middle, large].map((name) => stemCase(name, batch, 224)),
     lossCase(batch),
-    networkCase(middle, 2, 224),
+    ...[middle, ...relatives].map((name) => networkCase(name, 2, 224)),
     networkCase(middle, batch, 224),
   ];
 }
@@ -110,7 +130,14 @@ function fullCases(): BenchCase[] {
 function quickCases(): BenchCase[] {
   const batch = 4;
   const units = unitOps.map((op) => unitCase(op, small, 1, 1, batch));
-  return [...units, stemCase(small, batch, 64), lossCase(batch), networkCase(small, batch, 64)];
+  const separable = separableCases(0.25, batch).slice(-1);
+  return [
+    ...units,
+    ...separable,
+    stemCase(small, batch, 64),
+    lossCase(batch),
+    networkCase(small, batch, 64),
+  ];
 }
 
 /** The unit of a stage (28x28, 14x14, 7x7) that keeps its size, or with strides 2 that opens it. */
@@ -140,6 +167,20 @@ function unitCase(
   };
 }
 
+/** The blocks of MobileNet, each shape once. */
+function separableCases(widthMultiplier: number, batch: number): SeparableCase[] {
+  const cases = new Map<string, SeparableCase>();
+  let size = 112;
+  for (const shape of separableShapes('mobilenet', widthMultiplier)) {
+    const { inChannels, outChannels, strides } = shape;
+    const opening = strides === 2 ? ' /2' : '';
+    const id = `${size}x${size} ${inChannels}-${outChannels}${opening}`;
+    cases.set(id, { kind: 'separable', op: 'depthwiseSeparable', id, batch, size, ...shape });
+    size /= strides;
+  }
+  return [...cases.values()];
+}
+
 function stemCase(name: string, batch: number, size: number): StemCase {
   const id = `${shortName(name)} ${size}x${size}`;
   return { kind: 'stem', op: 'stem', id, batch, size, channels: readNetwork(name).init_c };
@@ -154,7 +195,7 @@ function networkCase(name: string, batch: number, size: number): NetworkCase {
   return { kind: 'network', op: 'network', id, batch, size, model: name };
 }
 
-/** `228` of `228-MENet-12x1-group-3`. */
+/** `228` of `228-MENet-12x1-group-3`; other networks have no shorter one. */
 function shortName(name: string): string {
-  return name.slice(0, name.indexOf('-'));
+  return name.includes('MENet') ? name.slice(0, name.indexOf('-')) : name;
 }

@@ -1,14 +1,31 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BatchNormParams } from '../ops/batch_norm.js';
+import { depthwiseSeparable, depthwiseSeparableReference } from '../ops/depthwise_separable.js';
 import { softmaxCrossEntropy, softmaxCrossEntropyReference } from '../ops/softmax_cross_entropy.js';
 import { stem, stemReference } from '../ops/stem.js';
-import type { LossCase, StemCase } from './cases.js';
+import type { LossCase, SeparableCase, StemCase } from './cases.js';
 import type { Random } from './random.js';
 
 /** An operation on tensors of its own, with those it is differentiated by. */
 export interface Operation {
   call(training: boolean): tf.Tensor;
   inputs: tf.Tensor[];
+}
+
+export function separableOperation(c: SeparableCase, random: Random, fused: boolean): Operation {
+  const { batch, size, inChannels, outChannels, strides } = c;
+  const x = random.tensor<tf.Rank.R4>([batch, size, size, inChannels]);
+  const params = {
+    depthwise: random.weights([3, 3, inChannels, 1], 9),
+    bnDepthwise: batchNorm(random, inChannels),
+    pointwise: random.weights([1, 1, inChannels, outChannels], inChannels),
+    bnPointwise: batchNorm(random, outChannels),
+  };
+  const op = fused ? depthwiseSeparable : depthwiseSeparableReference;
+  return {
+    call: (training) => op(x, params, { strides, training }),
+    inputs: [x, ...trainable(params)],
+  };
 }
 
 export function stemOperation(c: StemCase, random: Random, fused: boolean): Operation {

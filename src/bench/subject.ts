@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BenchCase, Mode } from './cases.js';
 import { prepareNetwork } from './network.js';
-import { lossOperation, type Operation, stemOperation } from './operation.js';
+import { lossOperation, type Operation, separableOperation, stemOperation } from './operation.js';
 import { Random } from './random.js';
 import { unitOperation } from './unit_operation.js';
 
@@ -29,6 +29,8 @@ function makeOperation(
   switch (benchCase.kind) {
     case 'unit':
       return unitOperation(benchCase, random, fused);
+    case 'separable':
+      return separableOperation(benchCase, random, fused);
     case 'stem':
       return stemOperation(benchCase, random, fused);
     case 'loss':

@@ -7,6 +7,7 @@ import { readTrainerCheckpoint } from './trainer_checkpoint.js';
 
 export type { HostArray } from './data_type.js';
 export type { HostTensor } from './host_tensor.js';
+export { writePth } from './pth_writer.js';
 export { writeSafetensors } from './safetensors.js';
 
 /**

@@ -1,3 +1,4 @@
+import type { DataType } from './data_type.js';
 import { dataTypes } from './data_type.js';
 import { elementCount } from './host_tensor.js';
 import type { Fail, PickleDict, PickleValue } from './pickle_value.js';
@@ -76,6 +77,11 @@ const storageTypes = {
   ByteStorage: 'uint8',
   BoolStorage: 'bool',
 };
+
+/** What torch calls a storage of this element type. */
+export function storageTypeName(type: DataType): string {
+  return Object.entries(storageTypes).find(([, name]) => name === type.name)![0];
+}
 
 const constructors = [
   new Constructor('collections.OrderedDict', orderedDict),

@@ -1,5 +1,5 @@
 import { reject } from '../errors.js';
-import type { PickleValue } from './pickle_value.js';
+import type { PickleDict, PickleValue } from './pickle_value.js';
 import { describe, printable, TensorRef, Tuple } from './pickle_value.js';
 
 const MAX_DEPTH = 100;
@@ -67,4 +67,19 @@ export class PlainConverter {
   #fail(name: string, expected: string, found: string): never {
     return reject(`${this.where}: ${printable(name)}`, expected, found);
   }
+}
+
+/**
+ * Plain values as a pickle has them; what is undefined is left out of objects.
+ * @param where the file, for error messages
+ * @throws InputError where they nest too deep to be read again
+ */
+export function plainToPickle(value: unknown, where: string, depth = 0): PickleValue {
+  if (depth > MAX_DEPTH) reject(where, `at most ${MAX_DEPTH} levels of nesting`, 'more');
+  if (Array.isArray(value)) return value.map((item) => plainToPickle(item, where, depth + 1));
+  if (typeof value !== 'object' || value === null) return (value ?? null) as PickleValue;
+  const dict: PickleDict = new Map();
+  for (const [key, item] of Object.entries(value))
+    if (item !== undefined) dict.set(key, plainToPickle(item, where, depth + 1));
+  return dict;
 }

@@ -7,6 +7,7 @@ import { reject } from '../errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { HostTensor } from './host_tensor.js';
 import { OptimizerReader } from './optimizer_state.js';
+import { AVERAGE_DICT } from './trainer_dict.js';
 import type { PickleDict, PickleValue } from './pickle_value.js';
 import { describe, printable, TensorRef } from './pickle_value.js';
 import { PlainConverter } from './plain_value.js';
@@ -30,7 +31,11 @@ export function readTrainerCheckpoint(
   const training = root.has('state_dict');
   const refs = readStateDict(training ? root.get('state_dict') : root, file);
   const tensors = new Map<string, HostTensor>();
-  for (const [name, ref] of refs) tensors.set(name, pickled.tensor(ref, name));
+  const add = (name: string, ref: TensorRef): void => {
+    if (tensors.has(name)) reject(`${file}: ${printable(name)}`, 'names that differ', 'it twice');
+    tensors.set(name, pickled.tensor(ref, name));
+  };
+  for (const [name, ref] of refs) add(name, ref);
   if (!training) return { tensors, metadata: {} };
 
   // A tensor outside the known places is no weight; the numbers of 0-d ones are worth keeping.
@@ -39,13 +44,14 @@ export function readTrainerCheckpoint(
   const plain = new PlainConverter(file, fileSize, scalar);
   const rest: PickleDict = new Map(root);
   rest.delete('state_dict');
+  if (rest.get(AVERAGE_DICT) instanceof Map) {
+    for (const [name, ref] of readStateDict(rest.get(AVERAGE_DICT), file)) add(`ema.${name}`, ref);
+    rest.delete(AVERAGE_DICT);
+  }
   const optimizer = rest.get('optimizer');
   if (optimizer instanceof Map && optimizer.has('param_groups')) {
     const { slots, remainder } = new OptimizerReader(refs, file).read(optimizer);
-    for (const [name, ref] of slots) {
-      if (tensors.has(name)) reject(`${file}: ${printable(name)}`, 'names that differ', 'it twice');
-      tensors.set(name, pickled.tensor(ref, name));
-    }
+    for (const [name, ref] of slots) add(name, ref);
     rest.set('optimizer', remainder);
   }
   return { tensors, metadata: plain.convert(rest, 'metadata') as Record<string, unknown> };

@@ -19,6 +19,10 @@ const commands: Record<string, Entry> = {
     summary: 'loss and accuracy of a checkpoint on validation images',
     load: async () => (await import('./evaluate.js')).evaluate,
   },
+  convert: {
+    summary: 'write a checkpoint as safetensors or for PyTorch',
+    load: async () => (await import('./convert.js')).convert,
+  },
   predict: {
     summary: 'classify images',
     load: async () => (await import('./predict.js')).predict,
@@ -26,6 +30,10 @@ const commands: Record<string, Entry> = {
   inspect: {
     summary: 'layers, parameters and operations of a network, and its picture',
     load: async () => (await import('./inspect.js')).inspect,
+  },
+  report: {
+    summary: 'compare runs: curves, figures, configurations',
+    load: async () => (await import('./report.js')).report,
   },
   demo: {
     summary: 'make a data set, train, evaluate and predict on it, in about two minutes',

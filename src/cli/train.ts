@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { reject } from '../errors.js';
 import { readModelConfig } from '../models/model.js';
+import { RunRecorder } from '../report/recorder.js';
 import { readDataConfig } from '../train/data_config.js';
 import { readOptimizerConfig } from '../train/optimizer_config.js';
 import { readScheduleConfig } from '../train/schedule_config.js';
@@ -44,8 +45,8 @@ export const train = defineCommand({
   usage: '--data D --model M --optim O --sched S --label L',
   description:
     'Trains a network on folders of images, one per class. last.safetensors and best.safetensors\n' +
-    'are kept in OUT/LABEL. Ctrl-C ends after the current step with a checkpoint, and --resume\n' +
-    'goes on from there; a second Ctrl-C ends at once.',
+    'are kept in OUT/LABEL, where report.html shows how the run is doing. Ctrl-C ends after the\n' +
+    'current step with a checkpoint, and --resume goes on from there; a second Ctrl-C ends at once.',
   example:
     'menet train --data data.json --model model.json --optim optim.json --sched sched.json --label a',
   flags,
@@ -75,6 +76,7 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     saveEvery: values['save-every'],
     seed: values.seed,
     progress,
+    observers: [new RunRecorder({ folder, report: (message) => progress.note(message) })],
     signal: interrupt.signal,
   });
   if (values.json) printJson(summary);

@@ -20,14 +20,7 @@ const extensions = new Set(['.jpg', '.jpeg', '.png', '.webp']);
  *   folders, and for a class without images.
  */
 export async function scanImageFolder(root: string): Promise<ImageFolder> {
-  const classes: string[] = [];
-  for (const entry of await list(root)) {
-    if (await isFolder(root, entry)) classes.push(entry.name);
-  }
-  if (classes.length === 0) {
-    throw new InputError(`${root}: expected one folder per class, got no folders`);
-  }
-  classes.sort();
+  const classes = await listClasses(root);
   const samples: ImageFolder['samples'] = [];
   for (const [label, name] of classes.entries()) {
     const files = await imagesBelow(path.join(root, name));
@@ -38,6 +31,21 @@ export async function scanImageFolder(root: string): Promise<ImageFolder> {
     for (const file of files) samples.push({ file, label });
   }
   return { root, classes, samples };
+}
+
+/**
+ * The names of the class folders of `root`, sorted.
+ * @throws InputError for a root that is missing, unreadable or without class folders.
+ */
+export async function listClasses(root: string): Promise<string[]> {
+  const classes: string[] = [];
+  for (const entry of await list(root)) {
+    if (await isFolder(root, entry)) classes.push(entry.name);
+  }
+  if (classes.length === 0) {
+    throw new InputError(`${root}: expected one folder per class, got no folders`);
+  }
+  return classes.sort();
 }
 
 /**

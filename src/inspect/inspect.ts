@@ -24,7 +24,7 @@ export function inspectModel(
   model: Model,
   { imageSize = 224, name = model.name }: { imageSize?: number; name?: string } = {},
 ): Inspection {
-  const layers = model.layers(imageSize).map(({ inputs: _, ...layer }) => layer);
+  const layers = model.layers(imageSize).map(({ inputs: _, unit: __, ...layer }) => layer);
   return {
     name,
     params: layers.reduce((sum, layer) => sum + layer.params, 0),

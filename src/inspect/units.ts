@@ -1,6 +1,9 @@
 import type { Layer } from '../models/block.js';
 
-/** Layers whose names share everything but the last word: `features.stage_1_2`. */
+/**
+ * Layers that say which unit they belong to, or whose names share everything but the last word:
+ * `features.stage_1_2`.
+ */
 export interface Unit {
   /** without the leading `features.` */
   name: string;
@@ -29,28 +32,41 @@ const SMALLEST_UNIT = 3;
 export function groupUnits(layers: readonly Layer[]): { parts: Part[]; kinds: UnitKind[] } {
   const parts: Part[] = [];
   const kinds = new Map<string, UnitKind>();
-  for (const group of consecutive(layers, (layer) => layer.name.replace(/\.?[^.]*$/, ''))) {
-    if (group.length < SMALLEST_UNIT) {
+  for (const group of consecutive(layers, unitOf)) {
+    const [first] = group as [Layer];
+    if (first.unit === undefined && group.length < SMALLEST_UNIT) {
       parts.push(...group.map((layer) => ({ layer })));
       continue;
     }
     const unit = makeUnit(group);
     const kind = kindOf(unit, kinds);
     const before = parts.at(-1);
-    const stage = unit.name.replace(/_?\d+$/, '');
-    if (before && 'kind' in before && before.kind === kind && before.stage === stage) {
+    if (before && 'kind' in before && before.kind === kind && isAlike(before.units, unit)) {
       before.units.push(unit);
     } else {
-      parts.push({ stage, kind, units: [unit] });
+      parts.push({ stage: stageOf(unit), kind, units: [unit] });
     }
   }
   return { parts, kinds: [...kinds.values()] };
 }
 
+function unitOf({ name, unit }: Layer): string {
+  return unit ?? name.replace(/\.?[^.]*$/, '');
+}
+
+/** `stage_1` of `stage_1_2`. */
+function stageOf({ name }: Unit): string | undefined {
+  return /^(stage_\d+)_\d+$/.exec(name)?.[1];
+}
+
+function isAlike([example]: readonly Unit[], unit: Unit): boolean {
+  return example?.output.join() === unit.output.join() && stageOf(example) === stageOf(unit);
+}
+
 function makeUnit(layers: Layer[]): Unit {
   const [first, last] = [layers[0] as Layer, layers.at(-1) as Layer];
   return {
-    name: first.name.replace(/^features\./, '').replace(/\.[^.]*$/, ''),
+    name: unitOf(first).replace(/^features\./, ''),
     layers,
     from: first.inputs[0] as string,
     output: last.output,
@@ -60,7 +76,7 @@ function makeUnit(layers: Layer[]): Unit {
 }
 
 function kindOf(unit: Unit, kinds: Map<string, UnitKind>): UnitKind {
-  const key = unit.layers.map((layer) => `${lastWord(layer.name)} ${layer.type}`).join('; ');
+  const key = unit.layers.map((layer) => `${role(layer.name)} ${layer.type}`).join('; ');
   const known = kinds.get(key);
   if (known) {
     known.members.push(unit);
@@ -72,8 +88,9 @@ function kindOf(unit: Unit, kinds: Map<string, UnitKind>): UnitKind {
   return kind;
 }
 
-function lastWord(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1);
+/** A name's last word without its number: `dw_conv` of `features.dw_conv_3`. */
+function role(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1).replace(/_\d+$/, '');
 }
 
 /** Splits a list where `key` changes. */

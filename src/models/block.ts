@@ -28,6 +28,8 @@ export interface LayerInfo {
 /** A layer and the names of the layers that it reads; `input` is the image. */
 export interface Layer extends LayerInfo {
   inputs: string[];
+  /** the unit that a picture shows it in, where its name does not tell */
+  unit?: string;
 }
 
 /** [height, width, channels] of one image's activations. */

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { classifierBlock } from './classifier.js';
-import { bottleneck, meUnitBlock } from './me_unit.js';
+import { meUnitBlock } from './me_unit.js';
 import { type Architecture, commonFields, registerFamily } from './registry.js';
+import { bottleneck } from './residual_branch.js';
 import { stemBlock } from './stem.js';
 
 /*

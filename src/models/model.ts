@@ -2,8 +2,10 @@ import type * as tf from '@tensorflow/tfjs';
 import { checkConfig, readConfigFile } from '../config_file.js';
 import type { Layer, StateEntry } from './block.js';
 import './menet.js';
+import './mobilenet.js';
 import { Network } from './network.js';
 import { findFamily, type ModelConfig, modelSchema } from './registry.js';
+import './shufflenet.js';
 
 export type { ModelConfig } from './registry.js';
 
@@ -15,6 +17,8 @@ export interface Model {
   readonly numClasses: number;
   /** what the state consists of, in published order */
   readonly entries: readonly StateEntry[];
+  /** those of the classifier; the others are the backbone's */
+  readonly classifierEntries: readonly StateEntry[];
   /**
    * Every state entry in published order, in tfjs layout: convolutions HWIO, depthwise
    * [3, 3, C, 1], linear [in, out]. All are trainable but the running statistics.
@@ -27,6 +31,10 @@ export interface Model {
    * @throws InputError for other shapes and types
    */
   apply(x: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor2D;
+  /** The first half of {@link apply}: what the backbone makes of images, [N, h, w, C]. */
+  features(x: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor4D;
+  /** The second half: logits of the backbone's output. */
+  classify(features: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor2D;
   /** The layers for square images of `imageSize` pixels (224), in the order of computation. */
   layers(imageSize?: number): Layer[];
   /** Frees the variables. */

@@ -18,8 +18,9 @@ export class Network implements Model {
   readonly name: string;
   readonly numClasses: number;
   readonly entries: readonly StateEntry[];
+  readonly classifierEntries: readonly StateEntry[];
   readonly variables: ReadonlyMap<string, tf.Variable>;
-  private readonly features: ((x: tf.Tensor4D, training: boolean) => tf.Tensor4D)[];
+  private readonly blocks: ((x: tf.Tensor4D, training: boolean) => tf.Tensor4D)[];
   private readonly classifier: (x: tf.Tensor4D, training: boolean) => tf.Tensor2D;
 
   constructor(
@@ -32,18 +33,24 @@ export class Network implements Model {
     const { features, classifier } = architecture;
     this.entries = [...features, classifier].flatMap((block) => block.entries);
     this.variables = makeVariables(this.entries, config.init_mode, seed);
-    this.features = features.map((block) => block.bind(this.variables));
+    this.classifierEntries = classifier.entries;
+    this.blocks = features.map((block) => block.bind(this.variables));
     this.classifier = classifier.bind(this.variables);
   }
 
-  apply(x: tf.Tensor4D, { training = false }: { training?: boolean } = {}): tf.Tensor2D {
+  apply(x: tf.Tensor4D, options: { training?: boolean } = {}): tf.Tensor2D {
+    return tf.tidy(() => this.classify(this.features(x, options), options));
+  }
+
+  features(x: tf.Tensor4D, { training = false }: { training?: boolean } = {}): tf.Tensor4D {
     const where = `${this.name}: images`;
     checkTensor(where, x, ['N', 'H', 'W', 3]);
     checkImageSize(where, Math.min(x.shape[1], x.shape[2]));
-    return tf.tidy(() => {
-      const features = this.features.reduce((y, block) => block(y, training), x);
-      return this.classifier(features, training);
-    });
+    return tf.tidy(() => this.blocks.reduce((y, block) => block(y, training), x));
+  }
+
+  classify(features: tf.Tensor4D, { training = false }: { training?: boolean } = {}): tf.Tensor2D {
+    return tf.tidy(() => this.classifier(features, training));
   }
 
   layers(imageSize = PUBLISHED_IMAGE): Layer[] {

@@ -23,8 +23,8 @@ export function toTfjs({ role }: StateEntry, { shape, data }: HostTensor): tf.Te
 
 /**
  * Gives a model the weights of a checkpoint, in PyTorch layout under the published names. A prefix
- * `module.` is dropped; `num_batches_tracked` and the optimizer's slots (`optimizer.`) are passed
- * over.
+ * `module.` is dropped; `num_batches_tracked`, the optimizer's slots (`optimizer.`) and the moving
+ * average (`ema.`) are passed over.
  * @param source the checkpoint's file, for errors
  * @throws InputError naming the first entry that is missing, misshaped, not of floating point or
  *   not the model's; the model is then unchanged
@@ -36,7 +36,7 @@ export function loadState(
 ): void {
   const found = new Map<string, HostTensor>();
   for (const [name, tensor] of tensors) {
-    if (name.startsWith('optimizer.') || name.endsWith('.num_batches_tracked')) continue;
+    if (/^(optimizer|ema)\.|\.num_batches_tracked$/.test(name)) continue;
     found.set(name.replace(/^module\./, ''), tensor);
   }
   for (const entry of model.entries) checkEntry(source, entry, found.get(entry.name));

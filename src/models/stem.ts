@@ -9,9 +9,12 @@ import {
   plainLayer,
 } from './block.js';
 
-/** The first layers: 3×3 convolution, batch norm, relu, max pooling; a quarter of the size. */
+/**
+ * The first layers: 3×3 convolution with strides 2, batch norm, relu and, where it has a name,
+ * max pooling with strides 2.
+ */
 export function stemBlock(
-  names: { conv: string; batchNorm: string; pool: string },
+  names: { conv: string; batchNorm: string; pool?: string },
   channels: number,
 ): Block {
   const conv: ConvSpec = {
@@ -30,10 +33,12 @@ export function stemBlock(
         conv: convWeights(weights, conv.name),
         bn: batchNormParams(weights, conv.batchNorm),
       };
-      return (x, training) => stem(x, params, { training });
+      const pooling = names.pool !== undefined;
+      return (x, training) => stem(x, params, { pooling, training });
     },
     layers(input, from) {
       const first = convLayer(conv, input, from, ['relu']);
+      if (names.pool === undefined) return [first];
       const [height, width] = first.output;
       const pooled = [Math.ceil(height / 2), Math.ceil(width / 2), channels];
       return [first, plainLayer(names.pool, 'max pool 3×3 /2', pooled, [first.name])];

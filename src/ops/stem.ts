@@ -5,7 +5,7 @@ import {
   batchNormTensors,
   checkBatchNorm,
 } from './batch_norm.js';
-import { checkArguments, checkTensor } from './checks.js';
+import { checkArguments, checkChoice, checkTensor } from './checks.js';
 import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
 import { inferenceForm, isConstant, runGradient, runNative } from './native_gradient.js';
 
@@ -16,27 +16,33 @@ export interface StemParams {
   bn: BatchNormParams;
 }
 
+/** Attributes of {@link stem}. */
+export interface StemOptions {
+  /** max pooling at the end; default true */
+  pooling?: boolean;
+  /** normalise with the batch's statistics and update the running ones; default false */
+  training?: boolean;
+}
+
 /**
  * The networks' first layers: 3×3 convolution with strides 2 and padding 1, batch norm, relu,
  * 3×3 max pooling with strides 2 and padding 1.
  * @param x normalised images [N, H, W, 3], float32
- * @param options training: normalise with the batch's statistics and update the running ones
- * @returns [N, ⌈⌈H/2⌉/2⌉, ⌈⌈W/2⌉/2⌉, C]
+ * @returns [N, ⌈⌈H/2⌉/2⌉, ⌈⌈W/2⌉/2⌉, C], or without pooling [N, ⌈H/2⌉, ⌈W/2⌉, C]
  * @throws InputError for wrong shapes or types and for disposed tensors
  */
-export function stem(
-  x: tf.Tensor4D,
-  params: StemParams,
-  options: { training?: boolean } = {},
-): tf.Tensor4D {
+export function stem(x: tf.Tensor4D, params: StemParams, options: StemOptions = {}): tf.Tensor4D {
   checkArguments('stem', params, options);
+  const { pooling = true, training = false } = options;
+  checkChoice('stem: pooling', pooling, [true, false]);
   checkTensor('stem: x', x, ['N', 'H', 'W', 3]);
   checkTensor('stem: conv', params.conv, [3, 3, 3, 'C']);
-  checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], options.training ?? false);
+  checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], training);
   const backend = currentMenetBackend();
   if (backend === undefined) return tf.tidy(() => stemReference(x, params, options));
-  if (options.training) return trainingForm(backend, x, params);
-  return inferenceForm(backend, 'Stem', [x, params.conv, ...batchNormTensors(params.bn)], {}, () =>
+  if (training) return trainingForm(backend, x, params, pooling);
+  const inputs = [x, params.conv, ...batchNormTensors(params.bn)];
+  return inferenceForm(backend, 'Stem', inputs, { pooling }, () =>
     stemReference(x, params, options),
   );
 }
@@ -45,10 +51,10 @@ export function stem(
 export function stemReference(
   x: tf.Tensor4D,
   { conv, bn }: StemParams,
-  { training = false }: { training?: boolean } = {},
+  { pooling = true, training = false }: StemOptions = {},
 ): tf.Tensor4D {
-  const normalised = batchNormReference(tf.conv2d(x, conv, 2, 1), bn, training);
-  return tf.maxPool(tf.relu(normalised), 3, 2, 1);
+  const active = tf.relu(batchNormReference(tf.conv2d(x, conv, 2, 1), bn, training));
+  return pooling ? tf.maxPool(active, 3, 2, 1) : active;
 }
 
 /** Images have no gradient, so that none is computed for them; other inputs do. */
@@ -56,6 +62,7 @@ function trainingForm(
   backend: MenetBackend,
   x: tf.Tensor4D,
   { conv, bn }: StemParams,
+  pooling: boolean,
 ): tf.Tensor4D {
   const inputGradient = !isConstant(x);
   const run = tf.customGrad((...args) => {
@@ -63,11 +70,12 @@ function trainingForm(
     backend.writable(bn.mean as tf.Variable);
     backend.writable(bn.variance as tf.Variable);
     const inputs = [x, conv, ...batchNormTensors(bn)];
-    const [y, ...rest] = runNative(backend, 'Stem', inputs, { training: true });
-    save([...inputs, ...rest]);
+    const outputs = runNative(backend, 'Stem', inputs, { pooling, training: true });
+    const [y, ...rest] = outputs as [tf.Tensor];
+    save([y, ...inputs, ...rest]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      runGradient(backend, 'StemGrad', dy, saved, { inputGradient });
-    return { value: y as tf.Tensor, gradFunc };
+      runGradient(backend, 'StemGrad', dy, saved, { inputGradient, pooling });
+    return { value: y, gradFunc };
   });
   const parameters = [conv, bn.scale, bn.offset];
   return run(...parameters, ...(inputGradient ? [x] : [])) as tf.Tensor4D;

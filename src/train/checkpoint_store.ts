@@ -33,10 +33,14 @@ export class CheckpointStore {
     await writeSafetensors(this.last, checkpoint);
   }
 
-  /** Writes the state after epoch `epoch`, counted from 0: once, under all the names it has. */
-  async saveEpoch(epoch: number, checkpoint: Checkpoint, isBest: boolean): Promise<void> {
+  /**
+   * Writes the state after epoch `epoch`, counted from 0, under all the names it has.
+   * @param best what is best so far, where this epoch is: it may have other weights
+   */
+  async saveEpoch(epoch: number, checkpoint: Checkpoint, best?: Checkpoint): Promise<void> {
+    if (best && best !== checkpoint) await writeSafetensors(this.best, best);
     const names = [this.last];
-    if (isBest) names.unshift(this.best);
+    if (best === checkpoint) names.unshift(this.best);
     if (this.options.keep > 0) names.unshift(path.join(this.folder, epochName(epoch)));
     const [first, ...others] = names as [string, ...string[]];
     await writeSafetensors(first, checkpoint);

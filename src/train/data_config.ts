@@ -20,6 +20,8 @@ const dataSchema = z.strictObject({
     .min(0)
     .max(magnitudeBins - 1)
     .default(noAugmentation.randAugmentMagnitude),
+  mixup_alpha: z.number().min(0).max(100).default(0),
+  cutmix_alpha: z.number().min(0).max(100).default(0),
   random_erasing: z.number().min(0).max(1).default(noAugmentation.randomErasing),
 });
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readConfigFile } from '../config_file.js';
+import { checkConfig, readConfigFile } from '../config_file.js';
 
 const positive = z.number().positive();
 const nonNegative = z.number().min(0);
@@ -57,4 +57,9 @@ export type UpdateRuleConfig = RuleOf<OptimizerConfig>;
 /** Reads O; throws an InputError naming file, field, expected and found. */
 export function readOptimizerConfig(file: string): OptimizerConfig {
   return readConfigFile(file, optimizerSchema);
+}
+
+/** Checks an O that is in memory already; `where` names its source in errors. */
+export function checkOptimizerConfig(where: string, value: unknown): OptimizerConfig {
+  return checkConfig(where, optimizerSchema, value);
 }

@@ -10,6 +10,44 @@ export interface StepOutput {
   logits: tf.Tensor2D;
 }
 
+export interface LossGradientsOptions {
+  /** The variables to differentiate by. */
+  parameters: readonly tf.Variable[];
+  loss: (logits: tf.Tensor2D) => tf.Scalar;
+  /** The backbone computes as in inference, and is not differentiated (default false). */
+  frozenBackbone?: boolean;
+}
+
+/**
+ * Forward in training form, and backward. Leaves no tensors but those it returns.
+ * @param images normalised, [N, H, W, 3]
+ * @returns with `gradients` by the variables' own names
+ */
+export function lossGradients(
+  model: Model,
+  images: tf.Tensor4D,
+  { parameters, loss, frozenBackbone = false }: LossGradientsOptions,
+): StepOutput & { gradients: tf.NamedTensorMap } {
+  const features = frozenBackbone ? model.features(images) : undefined;
+  let logits: tf.Tensor2D | undefined;
+  try {
+    const forward = () =>
+      features
+        ? model.classify(features, { training: true })
+        : model.apply(images, { training: true });
+    const { value, grads } = tf.variableGrads(() => {
+      logits = tf.keep(forward());
+      return loss(logits);
+    }, [...parameters]);
+    return { loss: value, logits: logits!, gradients: grads };
+  } catch (error) {
+    logits?.dispose();
+    throw error;
+  } finally {
+    features?.dispose();
+  }
+}
+
 /**
  * One training step: forward with batch statistics, mean softmax cross-entropy, backward, and
  * the optimizer's update in place. Leaves no tensors but the two it returns.
@@ -24,19 +62,15 @@ export function trainingStep(
   learningRate: number,
 ): StepOutput {
   optimizer.prepare();
-  const output: Partial<StepOutput> = {};
-  let gradients: tf.NamedTensorMap = {};
+  const { gradients, ...output } = lossGradients(model, images, {
+    parameters: [...optimizer.parameters.values()],
+    loss: (logits) => softmaxCrossEntropy(logits, labels),
+  });
   try {
-    const { value, grads } = tf.variableGrads(() => {
-      output.logits = tf.keep(model.apply(images, { training: true }));
-      return softmaxCrossEntropy(output.logits, labels);
-    }, [...optimizer.parameters.values()]);
-    output.loss = value;
-    gradients = grads;
     optimizer.step(gradients, learningRate);
-    return output as StepOutput;
+    return output;
   } catch (error) {
-    tf.dispose(output);
+    tf.dispose({ ...output });
     throw error;
   } finally {
     tf.dispose(gradients);

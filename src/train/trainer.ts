@@ -1,20 +1,17 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import type { Batch, ImageLoader } from '../data/loader.js';
 import { reject, RunError } from '../errors.js';
 import type { Model } from '../models/model.js';
-import { normalizeImages } from '../ops/normalize_images.js';
 import type { CheckpointStore } from './checkpoint_store.js';
-import { evaluateModel, readResult, type Evaluation } from './evaluate.js';
+import { epochsWithoutImprovement } from './early_stopping.js';
+import { evaluateModel, type Evaluation } from './evaluate.js';
+import { Learner } from './learner.js';
 import { averages, emptyTotals, type Averages } from './metrics.js';
 import { combineObservers, type TrainingObserver } from './observer.js';
-import { createOptimizer, type Optimizer } from './optimizer.js';
-import { parameterGroups } from './parameter_groups.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress, StepReport } from './progress.js';
 import { requireSameRun, type RunConfiguration } from './run_configuration.js';
 import { learningRate } from './schedule.js';
-import { trainingStep } from './step.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
 import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
 import type { ValidationDetails } from './validation_details.js';
@@ -42,6 +39,8 @@ export interface TrainerOptions {
 
 export interface TrainingSummary {
   interrupted: boolean;
+  /** Whether validation had not improved for as many epochs as the configuration allows. */
+  stopped_early: boolean;
   best_top1: number;
   epochs: EpochRecord[];
   last: string;
@@ -50,14 +49,14 @@ export interface TrainingSummary {
 
 /** Trains a model: epochs of training and validation, a schedule, checkpoints. */
 export class Trainer {
-  private readonly optimizer: Optimizer;
+  private readonly learner: Learner;
   private readonly observer: TrainingObserver;
   private state: TrainingState & { global_step: number };
 
   constructor(private readonly options: TrainerOptions) {
     const { model, configuration, classes } = options;
-    const { data, optimizer, seed } = configuration;
-    this.optimizer = createOptimizer(optimizer, parameterGroups(model, optimizer));
+    const { data, seed } = configuration;
+    this.learner = new Learner(model, configuration);
     this.observer = combineObservers(options.observers ?? []);
     this.state = {
       model_name: model.name,
@@ -85,27 +84,29 @@ export class Trainer {
     requireSame(file, 'classes', this.state.classes, found.classes);
     requireSame(file, 'image_size', this.state.image_size, found.image_size);
     if (found.step > 0) requireSame(file, 'batch_size', this.state.batch_size, found.batch_size);
-    const { model } = this.options;
-    restoreTensors(file, checkpoint.tensors, model, this.optimizer, found.optimizer_steps);
-    const done = (found.last_epoch + 1) * this.options.train.steps + found.step;
+    restoreTensors(file, checkpoint.tensors, this.learner, found.optimizer_steps);
+    const done = (found.last_epoch + 1) * this.stepsPerEpoch + found.step;
     this.state = { ...this.state, ...found, global_step: found.global_step ?? done };
   }
 
   /** Runs the epochs that are left, or until the signal. */
   async run(): Promise<TrainingSummary> {
-    const { configuration, store, signal } = this.options;
+    const { store, signal } = this.options;
     await this.announceStart();
     try {
-      while (!signal?.aborted && this.state.last_epoch + 1 < configuration.optimizer.epochs)
-        await this.runEpoch();
+      while (!signal?.aborted && this.goesOn) await this.runEpoch();
     } catch (error) {
       if (error instanceof DivergedError) await this.observer.end('diverged');
       throw error;
     }
     const interrupted = signal?.aborted ?? false;
-    await this.observer.end(interrupted ? 'interrupted' : 'finished');
+    const stoppedEarly = !interrupted && this.stopsEarly;
+    await this.observer.end(
+      interrupted ? 'interrupted' : stoppedEarly ? 'stopped early' : 'finished',
+    );
     return {
       interrupted,
+      stopped_early: stoppedEarly,
       best_top1: this.state.best_prec1,
       epochs: this.state.history,
       last: store.last,
@@ -113,16 +114,32 @@ export class Trainer {
     };
   }
 
-  /** Frees the optimizer's tensors; the model stays. */
+  /** Frees all tensors but the model's. */
   dispose(): void {
-    this.optimizer.dispose();
+    this.learner.dispose();
+  }
+
+  /** Updates of the weights in an epoch. */
+  private get stepsPerEpoch(): number {
+    const { train, configuration } = this.options;
+    return Math.ceil(train.steps / configuration.optimizer.accumulate_steps);
+  }
+
+  private get goesOn(): boolean {
+    const { epochs } = this.options.configuration.optimizer;
+    return this.state.last_epoch + 1 < epochs && !this.stopsEarly;
+  }
+
+  private get stopsEarly(): boolean {
+    const { early_stopping_epochs: patience } = this.options.configuration.optimizer;
+    return patience > 0 && epochsWithoutImprovement(this.state.history) >= patience;
   }
 
   private async announceStart(): Promise<void> {
-    const { configuration, classes, train } = this.options;
+    const { configuration, classes } = this.options;
+    const { stepsPerEpoch } = this;
     const { last_epoch, step, global_step, history } = this.state;
     const resumedAt = { epoch: last_epoch + 1, step, globalStep: global_step };
-    const stepsPerEpoch = train.steps;
     await this.observer.start({ configuration, classes, stepsPerEpoch, resumedAt, history });
   }
 
@@ -136,7 +153,7 @@ export class Trainer {
     const { images, loss, top1, top5, details } = found;
     const valid = { images, loss, top1, top5 };
     const seconds = (performance.now() - started) / 1000;
-    const rate = this.rateOf(epoch, this.options.train.steps - 1);
+    const rate = this.rateOf(epoch, this.stepsPerEpoch - 1);
     await this.finishEpoch({ epoch, learning_rate: rate, train, valid, seconds }, details);
   }
 
@@ -156,39 +173,42 @@ export class Trainer {
       history: [...history, record],
     };
     await this.observer.epoch({ record, validation, isBest });
-    await this.options.store.saveEpoch(record.epoch, await this.checkpoint(), isBest);
+    const last = await this.checkpoint();
+    const best = isBest ? await this.bestCheckpoint(last) : undefined;
+    await this.options.store.saveEpoch(record.epoch, last, best);
   }
 
   private async trainEpoch(epoch: number): Promise<Averages> {
     const { train, configuration, progress, signal } = this.options;
     const { step: firstStep, totals } = this.state;
-    const step = (batch: Batch) => this.trainBatch(batch, epoch);
-    await runPhase(train.epoch(epoch, firstStep), step, {
-      title: `train ${epoch + 1}/${configuration.optimizer.epochs}`,
-      steps: train.steps,
+    const { accumulate_steps: batchesPerStep, epochs } = configuration.optimizer;
+    const batches = train.epoch(epoch, firstStep * batchesPerStep);
+    await runPhase(batches, (batch, number) => this.trainBatch(batch, epoch, number), {
+      title: `train ${epoch + 1}/${epochs}`,
+      steps: this.stepsPerEpoch,
       firstStep,
+      batchesPerStep,
       totals,
       progress,
+      finishStep: () => {
+        const { step, global_step } = this.state;
+        this.learner.update(this.rateOf(epoch, step), global_step);
+      },
       onStep: (report) => this.finishStep(epoch, report),
       signal,
     });
     return averages(totals);
   }
 
-  private async trainBatch(batch: Batch, epoch: number): Promise<StepResult> {
-    const { model, configuration } = this.options;
-    const { image_size } = configuration.data;
-    const rate = this.rateOf(epoch, this.state.step);
-    const images = normalizeImages(batch.pixels, [batch.size, image_size, image_size, 3]);
-    const labels = tf.tensor1d(batch.labels, 'int32');
-    const { loss, logits } = trainingStep(model, this.optimizer, images, labels, rate);
-    const result = await readResult(loss, logits, batch.labels);
-    tf.dispose([images, labels, loss, logits]);
-    if (!Number.isFinite(result.loss))
+  private async trainBatch(batch: Batch, epoch: number, number: number): Promise<StepResult> {
+    const result = await this.learner.learn(batch, epoch, number);
+    if (!Number.isFinite(result.loss)) {
+      const rate = this.rateOf(epoch, this.state.step);
       throw new DivergedError(
         `the loss is ${result.loss} in epoch ${epoch + 1} at learning rate ${rate}; ` +
           `${this.options.store.last} still holds the state from before, if there was one`,
       );
+    }
     return result;
   }
 
@@ -205,9 +225,8 @@ export class Trainer {
 
   /** The learning rate of step `step` of an epoch, both from 0. */
   private rateOf(epoch: number, step: number): number {
-    const { configuration, train } = this.options;
-    const { schedule, optimizer } = configuration;
-    return learningRate(schedule, optimizer.learning_rate, epoch, step / train.steps);
+    const { schedule, optimizer } = this.options.configuration;
+    return learningRate(schedule, optimizer.learning_rate, epoch, step / this.stepsPerEpoch);
   }
 
   private validate(epoch: number): Promise<Evaluation> {
@@ -216,7 +235,7 @@ export class Trainer {
     const title = `valid ${epoch + 1}/${optimizer.epochs}`;
     const details = (this.options.observers ?? []).length > 0;
     const options = { title, imageSize: data.image_size, progress, details, signal };
-    return evaluateModel(model, valid, options);
+    return this.learner.withAveragedWeights(() => evaluateModel(model, valid, options));
   }
 
   private async saveLast(): Promise<void> {
@@ -224,10 +243,18 @@ export class Trainer {
   }
 
   private async checkpoint(): Promise<Checkpoint> {
-    const { model, configuration } = this.options;
-    const tensors = await captureTensors(model, this.optimizer);
-    const metadata = { ...this.state, optimizer_steps: this.optimizer.stepCount, configuration };
-    return { tensors, metadata };
+    const tensors = await captureTensors(this.learner);
+    const { stepCount: optimizer_steps } = this.learner.optimizer;
+    const { configuration } = this.options;
+    return { tensors, metadata: { ...this.state, optimizer_steps, configuration } };
+  }
+
+  /** With the weights that were validated: the average's, where there is one. */
+  private async bestCheckpoint(last: Checkpoint): Promise<Checkpoint> {
+    const { model, optimizer, average } = this.learner;
+    if (!average) return last;
+    const tensors = await average.applied(() => captureTensors({ model, optimizer }));
+    return { ...last, tensors };
   }
 }
 

@@ -48,5 +48,14 @@ export type TrainingState = z.output<typeof stateSchema>;
 
 /** Checks a checkpoint's metadata; throws an InputError naming file, field, expected and found. */
 export function readTrainingState(file: string, metadata: Record<string, unknown>): TrainingState {
-  return checkConfig(file, stateSchema, metadata);
+  const optimizer_steps = torchSteps(metadata.optimizer);
+  return checkConfig(file, stateSchema, { optimizer_steps, ...metadata });
 }
+
+/** torch.optim counts steps for each parameter; all have taken the same. */
+function torchSteps(optimizer: unknown): number | undefined {
+  const { success, data } = torchStateSchema.safeParse(optimizer);
+  return success ? Object.values(data.state)[0]?.step : undefined;
+}
+
+const torchStateSchema = z.object({ state: z.record(z.string(), z.object({ step: z.int() })) });

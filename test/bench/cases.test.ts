@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { benchCases, benchOps, type UnitCase } from '../../src/bench/cases.js';
+import { benchCases, benchOps, type SeparableCase, type UnitCase } from '../../src/bench/cases.js';
 
 test.each([true, false])('every operation has a case, each case once (quick: %s)', (quick) => {
   const cases = benchCases(quick);
@@ -19,4 +19,20 @@ test('the units of 228-MENet are those of the published network', () => {
     [28, 2, 228, 456, 3],
     [14, 2, 456, 912, 3],
   ]);
+});
+
+test("the blocks are 1x-MobileNet's, each shape once", () => {
+  const blocks = benchCases().filter((c): c is SeparableCase => c.kind === 'separable');
+  expect(blocks.map(({ id }) => id)).toEqual([
+    '112x112 32-64',
+    '112x112 64-128 /2',
+    '56x56 128-128',
+    '56x56 128-256 /2',
+    '28x28 256-256',
+    '28x28 256-512 /2',
+    '14x14 512-512',
+    '14x14 512-1024 /2',
+    '7x7 1024-1024',
+  ]);
+  expect(blocks[1]).toMatchObject({ size: 112, inChannels: 64, outChannels: 128, strides: 2 });
 });

@@ -122,9 +122,14 @@ describe('inspect', () => {
     expect(readFileSync(picture, 'utf8')).toMatch(/^<\?xml[^]*<svg [^]*<\/svg>\s*$/);
   });
 
-  it('prints a table', async () => {
-    const { stdout } = await runMenet(['inspect', '--model', network]);
-    expect(stdout).toMatch(/^108-MENet-8x1-group-3 +654,516 +38,287,440$/m);
+  it.each([
+    ['menet/108-MENet-8x1-group-3', '654,516 +38,287,440'],
+    ['shufflenet/ShuffleNet-2x-group-3', '5,450,776 +524,045,184'],
+    ['mobilenet/1x-MobileNet-224', '4,231,976 +568,740,352'],
+  ])('prints a table of %s', async (name, counts) => {
+    const file = path.join(path.dirname(network), '..', `${name}.json`);
+    const { stdout } = await runMenet(['inspect', '--model', file]);
+    expect(stdout).toMatch(new RegExp(`^${path.basename(name)} +${counts}$`, 'm'));
   });
 });
 

@@ -3,11 +3,12 @@
     python test/data/torchvision_reference.py > test/data/torchvision_reference.json
 
 makes the file anew that the tests of src/data/ compare with (Python with torchvision and Pillow).
+The parameters of `samples` are those that transforms.test.ts expects to be drawn; they stay.
 """
 
 import hashlib
 import json
-import sys
+from pathlib import Path
 
 import numpy as np
 import PIL
@@ -16,6 +17,7 @@ import torchvision
 from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode, RandAugment, TrivialAugmentWide
+from torchvision.transforms import functional
 from torchvision.transforms.autoaugment import _apply_op
 
 
@@ -79,8 +81,37 @@ def jitter(count):
     return {name: distribution([draw[i + 1] for draw in draws]) for i, name in enumerate(names)}
 
 
+ADJUSTMENTS = (
+    functional.adjust_brightness,
+    functional.adjust_contrast,
+    functional.adjust_saturation,
+    functional.adjust_hue,
+)
+
+
+def sample(image, placement, jitter):
+    """A sample as our parameters want it, by torchvision's functions."""
+    source, resized, crop = (placement[name] for name in ("source", "resized", "crop"))
+    image = functional.crop(image, source["top"], source["left"], source["height"], source["width"])
+    image = functional.resize(image, (resized["height"], resized["width"]))
+    image = functional.crop(image, crop["top"], crop["left"], crop["height"], crop["width"])
+    image = functional.hflip(image) if placement["flip"] else image
+    for which in jitter["order"] if jitter else []:
+        image = ADJUSTMENTS[which](image, jitter["factors"][which])
+    return image
+
+
+def samples(image):
+    path = Path(__file__).with_suffix(".json")
+    table = json.loads(path.read_text())["samples"]
+    for entry in table.values():
+        pixels = sample(image, entry["placement"], entry["jitter"]).tobytes()
+        entry["hash"] = hashlib.sha256(pixels).hexdigest()[:16]
+    return table
+
+
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    count = 200_000
     torch.manual_seed(1)
     wide, square = formula_image(61, 47), formula_image(224, 224)
     blank = torch.zeros(3, 224, 224)
@@ -92,6 +123,7 @@ def main():
             "trivial_augment 61x47": alterations(TrivialAugmentWide()._augmentation_space(31), wide),
             "trivial_augment 224x224": alterations(TrivialAugmentWide()._augmentation_space(31), square),
         },
+        "samples": samples(formula_image(500, 375)),
         "distributions": {
             **crops(count),
             "conservative": conservative(count),

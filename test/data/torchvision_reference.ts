@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { AlterationName } from '../../src/data/auto_augment.js';
-import type { Pixels, Size } from '../../src/native_images.js';
+import type { Pixels, Placement, Size } from '../../src/native_images.js';
 
 /** Shares of torchvision's draws that are at most as large as given values. */
 export interface Distribution {
@@ -17,10 +17,18 @@ export interface ReferenceAlteration {
   hash: string;
 }
 
+/** A sample of formulaImage 500 x 375: how it was drawn, and what torchvision makes of that. */
+export interface ReferenceSample {
+  placement: Placement;
+  jitter: { order: number[]; factors: number[] } | null;
+  hash: string;
+}
+
 /** What torchvision_reference.py writes. */
 export interface TorchvisionReference {
   versions: Record<string, string>;
   alterations: Record<string, Record<AlterationName, ReferenceAlteration>>;
+  samples: Record<string, ReferenceSample>;
   distributions: Record<string, Record<string, Distribution>>;
 }
 

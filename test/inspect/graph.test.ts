@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drawModel } from '../../src/inspect/graph.js';
 import { groupUnits } from '../../src/inspect/units.js';
 import { createModel, type Model } from '../../src/models/model.js';
-import { tinyConfig } from '../models/tiny_config.js';
+import { tinyConfig, tinyRelatives } from '../models/tiny_config.js';
 
 let model: Model;
 
@@ -33,6 +33,16 @@ test('neighbouring units of a kind are one part, and kinds differ in their layer
     'classifier',
   ]);
   expect(kinds.map((kind) => kind.members.length)).toEqual([1, 6, 2]);
+});
+
+test.each([
+  [tinyRelatives[0]!, 'stage_1_2 – stage_1_4', [1, 13, 2]],
+  [tinyRelatives[1]!, 'block_6 – block_10', [9, 4]],
+] as const)('draws $name', async (config, units, kinds) => {
+  const relative = createModel(config);
+  expect(groupUnits(relative.layers()).kinds.map((kind) => kind.members.length)).toEqual(kinds);
+  expect(await drawModel(relative)).toContain(units);
+  relative.dispose();
 });
 
 test('draws an SVG document that shows every part and the inside of every kind', async () => {

@@ -19,16 +19,34 @@ export interface ExpectedNetwork {
   top5: number[][];
 }
 
-/** The published MENets. */
-export const menets = [
-  '108-MENet-8x1-group-3',
-  '128-MENet-8x1-group-4',
-  '228-MENet-12x1-group-3',
-  '256-MENet-12x1-group-4',
-  '348-MENet-12x1-group-3',
-  '352-MENet-12x1-group-8',
-  '456-MENet-24x1-group-3',
-] as const;
+/** The published networks, by the folder of their configurations. */
+export const published = {
+  menet: [
+    '108-MENet-8x1-group-3',
+    '128-MENet-8x1-group-4',
+    '228-MENet-12x1-group-3',
+    '256-MENet-12x1-group-4',
+    '348-MENet-12x1-group-3',
+    '352-MENet-12x1-group-8',
+    '456-MENet-24x1-group-3',
+  ],
+  shufflenet: [
+    'ShuffleNet-0.5x-group-3',
+    'ShuffleNet-1x-group-3',
+    'ShuffleNet-1.5x-group-3',
+    'ShuffleNet-2x-group-3',
+    'ShuffleNet-1x-group-4',
+    'ShuffleNet-1x-group-8',
+  ],
+  mobilenet: [
+    '0.25x-MobileNet-224',
+    '0.5x-MobileNet-224',
+    '0.75x-MobileNet-224',
+    '1x-MobileNet-224',
+  ],
+};
+
+export const publishedNames: readonly string[] = Object.values(published).flat();
 
 export function expectedNetwork(name: string): ExpectedNetwork {
   const file = referenceFile('expected/networks.json');
@@ -36,15 +54,17 @@ export function expectedNetwork(name: string): ExpectedNetwork {
   return networks[name] as ExpectedNetwork;
 }
 
-/** Path of a shipped MENet configuration. */
-export function menetConfigFile(name: string): string {
+/** Path of a shipped configuration. */
+export function configFile(name: string): string {
+  const folders = Object.entries(published);
+  const [family = 'menet'] = folders.find(([, names]) => names.includes(name)) ?? [];
   const root = path.resolve(import.meta.dirname, '../..');
-  return path.join(root, 'config/imagenet/model-config/menet', `${name}.json`);
+  return path.join(root, 'config/imagenet/model-config', family, `${name}.json`);
 }
 
-/** A published MENet with seeded initial weights. */
+/** A published network with seeded initial weights. */
 export function publishedModel(name: string): Model {
-  return createModel(readModelConfig(menetConfigFile(name)));
+  return createModel(readModelConfig(configFile(name)));
 }
 
 /** The generated state: sym(shape, j) for the j-th entry, scaled by what the entry is. */

@@ -144,8 +144,12 @@ describe('a model configuration', () => {
   });
 
   test.each<[object, string]>([
-    [{ name: 'lenet' }, 'field name: expected one of "menet", got "lenet"; did you mean "menet"?'],
-    [{ name: undefined }, 'field name: expected one of "menet", got nothing'],
+    [
+      { name: undefined },
+      'field name: expected one of "menet", "mobilenet", "shallow_mobilenet", ' +
+        '"shufflenet_group_1", "shufflenet_group_2", "shufflenet_group_3", ' +
+        '"shufflenet_group_4", "shufflenet_group_8", got nothing',
+    ],
     [{ groups: undefined }, 'field groups: expected type number, got nothing'],
     [{ groups: '3' }, 'field groups: expected type number, got "3"'],
     [{ groups: 0 }, 'field groups: expected at least 1, got 0'],

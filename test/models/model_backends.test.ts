@@ -1,14 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import '../../src/backend/register.js';
-import { createModel } from '../../src/models/model.js';
+import { createModel, type ModelConfig } from '../../src/models/model.js';
 import { generatedValues } from '../generated_values.js';
-import { tinyConfig } from './tiny_config.js';
+import { tinyConfig, tinyRelatives } from './tiny_config.js';
 
 /** A network's results on the backend set, from the same seed and images everywhere. */
-async function results(backend: string, [batch, height, width]: [number, number, number]) {
+async function results(
+  backend: string,
+  config: ModelConfig,
+  [batch, height, width]: [number, number, number],
+) {
   await tf.setBackend(backend);
-  const model = createModel(tinyConfig, { seed: 3 });
+  const model = createModel(config, { seed: 3 });
   const values = generatedValues(batch * height * width * 3, 5);
   const found = new Map<string, Float32Array>();
   const record = (name: string, tensor: tf.Tensor) =>
@@ -38,8 +42,16 @@ test.each<[number, number, number]>([
   [1, 65, 225],
   [3, 97, 35],
 ])('%i images of %i×%i give the same on menet and cpu', async (...size) => {
-  const expected = await results('cpu', size);
-  const found = await results('menet', size);
+  await compare(tinyConfig as ModelConfig, size);
+});
+
+test.each(tinyRelatives)('$name gives the same on menet and cpu', async (config) => {
+  await compare(config as ModelConfig, [4, 64, 64]);
+});
+
+async function compare(config: ModelConfig, size: [number, number, number]): Promise<void> {
+  const expected = await results('cpu', config, size);
+  const found = await results('menet', config, size);
   const norm = (data: Float32Array) => Math.hypot(...data);
   const largest = Math.max(...[...expected.values()].map(norm));
   for (const [name, data] of expected) {
@@ -47,4 +59,4 @@ test.each<[number, number, number]>([
     const error = norm(difference) / Math.max(norm(data), 1e-2 * largest);
     expect(error, name).toBeLessThan(name === 'logits' ? 2e-6 : TRAINING_TOLERANCE);
   }
-});
+}

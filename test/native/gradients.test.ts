@@ -33,22 +33,22 @@ describe.each(Object.keys(unitOps))('%sGrad is the derivative of %s', (op) => {
   });
 });
 
-test.each([
-  { shape: [2, 8, 8], channels: 5 },
-  { shape: [1, 7, 9], channels: 18 },
-  { shape: [3, 1, 1], channels: 2 },
-])('StemGrad is the derivative of Stem: %o', ({ shape, channels }) => {
-  const sizes = [[...shape, 3], [3, 3, 3, channels], ...Array<number[]>(4).fill([channels])];
-  const inputs = sizes.map((size, i) => generated(size, 40 + i, i === 2 || i === 5 ? 1.5 : 0));
-  const [y, ...saved] = runFloat64('Stem', inputs.map(copy), { training: true }) as [
-    Values,
-    ...Values[],
-  ];
-  const dy = generated(y.shape, 50);
-  const gradients = runFloat64('StemGrad', [dy, ...inputs, ...saved], { inputGradient: true });
-  const loss = (changed: Values[]) =>
-    dot(runFloat64('Stem', changed, { training: true })[0]!.data, dy.data);
-  [1, 2, 3, 0].forEach((input, k) => checkInput(inputs, input, gradients[k]!, loss));
+describe.each([true, false])('StemGrad is the derivative of Stem, pooling %s', (pooling) => {
+  test.each([
+    { shape: [2, 8, 8], channels: 5 },
+    { shape: [1, 7, 9], channels: 18 },
+    { shape: [3, 1, 1], channels: 2 },
+  ])('%o', ({ shape, channels }) => {
+    const sizes = [[...shape, 3], [3, 3, 3, channels], ...Array<number[]>(4).fill([channels])];
+    const inputs = sizes.map((size, i) => generated(size, 40 + i, i === 2 || i === 5 ? 1.5 : 0));
+    const forward = (given: Values[]) => runFloat64('Stem', given, { pooling, training: true });
+    const [y, ...saved] = forward(inputs.map(copy)) as [Values, ...Values[]];
+    const dy = generated(y.shape, 50);
+    const attributes = { inputGradient: true, pooling };
+    const gradients = runFloat64('StemGrad', [dy, y, ...inputs, ...saved], attributes);
+    const loss = (changed: Values[]) => dot(forward(changed)[0]!.data, dy.data);
+    [1, 2, 3, 0].forEach((input, k) => checkInput(inputs, input, gradients[k]!, loss));
+  });
 });
 
 /** Central differences at some elements of one input. */

@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../src/errors.js';
+import { depthwiseSeparable } from '../../src/ops/depthwise_separable.js';
 import { groupConvShuffleDepthwise } from '../../src/ops/group_conv_shuffle_depthwise.js';
 import { meUnit } from '../../src/ops/me_unit.js';
 import { mergeEvolve } from '../../src/ops/merge_evolve.js';
 import { shuffleUnit } from '../../src/ops/shuffle_unit.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy.js';
 import { stem } from '../../src/ops/stem.js';
-import { type RandomUnit, randomUnit } from './random_units.js';
+import { type RandomUnit, randomUnit, separableParams } from './random_units.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -197,6 +198,47 @@ describe('mergeEvolve rejects', () => {
   });
 });
 
+describe('depthwiseSeparable rejects', () => {
+  const cases: Case[] = [
+    ...normalisation,
+    ['strides 3', (unit) => (unit.options.strides = 3 as 1), 'strides: expected 1 or 2, got 3'],
+    [
+      'a disposed x',
+      (unit) => unit.x.dispose(),
+      'x: expected float32 tensor [N, H, W, Cin], got a disposed tensor',
+    ],
+    [
+      'depthwise weights of other channels',
+      (unit) => (unit.params.depthwise = zeros(3, 3, 5, 1)),
+      'depthwise: expected float32 tensor [3, 3, 6, 1], got float32 tensor [3, 3, 5, 1]',
+    ],
+    [
+      'pointwise weights in groups',
+      (unit) => (unit.params.merge = zeros(1, 1, 3, 4)),
+      'pointwise: expected float32 tensor [1, 1, 6, Cout], got float32 tensor [1, 1, 3, 4]',
+    ],
+    [
+      'a scale of bnPointwise of other channels',
+      (unit) => (unit.params.bnMerge.scale = tf.zeros([5])),
+      'bnPointwise.scale: expected float32 tensor [4], got float32 tensor [5]',
+    ],
+    [
+      'constant running statistics in training',
+      (unit) => (unit.params.bnMerge.mean = tf.zeros([4])),
+      'bnPointwise.mean: expected a tf.Variable to update in training form, got a constant tensor',
+    ],
+  ];
+  test.each(cases)('%s', (_, spoil, message) => {
+    const unit = goodUnit();
+    unit.x = zeros(2, 4, 4, 6);
+    const call = () => depthwiseSeparable(unit.x, separableParams(unit.params), unit.options);
+    call().dispose();
+    spoil(unit);
+    expect(call).toThrow(new InputError(`depthwiseSeparable: ${message}`));
+    unit.dispose();
+  });
+});
+
 test('stem rejects images of other channels and weights of other sizes', () => {
   const { bnMerge: bn } = goodUnit().params;
   const conv = zeros(3, 3, 3, 4);
@@ -209,6 +251,9 @@ test('stem rejects images of other channels and weights of other sizes', () => {
     new InputError(
       'stem: conv: expected float32 tensor [3, 3, 3, C], got float32 tensor [5, 5, 3, 4]',
     ),
+  );
+  expect(() => stem(zeros(1, 8, 8, 3), { conv, bn }, { pooling: 'max' as never })).toThrow(
+    new InputError('stem: pooling: expected true or false, got "max"'),
   );
 });
 
@@ -238,6 +283,7 @@ describe.each([
     (p: never, o: never) => groupConvShuffleDepthwise(zeros(1, 4, 4, 12), p, o),
   ],
   ['mergeEvolve', (p: never, o: never) => mergeEvolve(zeros(1, 4, 4, 6), zeros(1, 4, 4, 6), p, o)],
+  ['depthwiseSeparable', (p: never, o: never) => depthwiseSeparable(zeros(1, 4, 4, 6), p, o)],
   ['stem', (p: never, o: never) => stem(zeros(1, 8, 8, 3), p, o)],
 ] as const)('%s without proper weights or attributes', (op, call) => {
   const attempt = (params: unknown, options: unknown) => () =>

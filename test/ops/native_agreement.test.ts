@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import '../../src/backend/register.js';
 import { type BatchNormParams } from '../../src/ops/batch_norm.js';
+import { depthwiseSeparable } from '../../src/ops/depthwise_separable.js';
 import {
   groupConvShuffleDepthwise,
   type UnitOptions,
@@ -10,22 +11,30 @@ import { meUnit, type MeUnitParams } from '../../src/ops/me_unit.js';
 import { mergeEvolve } from '../../src/ops/merge_evolve.js';
 import { shuffleUnit } from '../../src/ops/shuffle_unit.js';
 import { generatedValues } from '../generated_values.js';
-import { randomUnit, type UnitShape, unitShapes } from './random_units.js';
+import { randomUnit, separableParams, type UnitShape, unitShapes } from './random_units.js';
 
 type Apply = (x: tf.Tensor4D, params: MeUnitParams, options: UnitOptions) => tf.Tensor4D;
 
-/** The ops on a unit's input; mergeEvolve reads the unit's shortest branch with its weights. */
+/** The ops on a unit's input; those of fewer channels read its first one over and over. */
 const ops: Record<string, Apply> = {
   groupConvShuffleDepthwise,
   meUnit,
   shuffleUnit,
+  depthwiseSeparable: (x, params, options) => {
+    const block = separableParams(params);
+    return depthwiseSeparable(narrowed(x, params), block, options);
+  },
   mergeEvolve: (x, params, options) => {
-    const channels = params.depthwise.shape[2];
-    const h = tf.relu(tf.tile(tf.slice(x, [0, 0, 0, 0], [-1, -1, -1, 1]), [1, 1, 1, channels]));
+    const h = narrowed(x, params);
     const residual = tf.depthwiseConv2d(h, params.depthwise, options.strides, 1);
     return mergeEvolve(h, residual, params, options);
   },
 };
+
+function narrowed(x: tf.Tensor4D, { depthwise }: MeUnitParams): tf.Tensor4D {
+  const first = tf.slice(x, [0, 0, 0, 0], [-1, -1, -1, 1]);
+  return tf.relu(tf.tile(first, [1, 1, 1, depthwise.shape[2]]));
+}
 
 const count = process.env.MENET_TEST_ALL ? 400 : 12;
 const shapes = [...unitShapes, ...Array.from({ length: count }, (_, i) => randomShape(i + 1))];

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BatchNormParams } from '../../src/ops/batch_norm.js';
+import type { DepthwiseSeparableParams } from '../../src/ops/depthwise_separable.js';
 import type { UnitOptions } from '../../src/ops/group_conv_shuffle_depthwise.js';
 import type { MeUnitParams } from '../../src/ops/me_unit.js';
 import { generatedValues } from '../generated_values.js';
@@ -91,4 +92,10 @@ export function randomUnit(shape: UnitShape, seed = 1, training = true): RandomU
     options: { groups, strides, training },
     dispose: () => tf.dispose(made),
   };
+}
+
+/** Weights of MobileNet's block, from those of a unit: its depthwise convolution and its merge. */
+export function separableParams(params: MeUnitParams): DepthwiseSeparableParams {
+  const { depthwise, bnDepthwise, merge: pointwise, bnMerge: bnPointwise } = params;
+  return { depthwise, bnDepthwise, pointwise, bnPointwise };
 }

@@ -1,5 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import {
+  depthwiseSeparable,
+  depthwiseSeparableReference,
+  separableParameters,
+} from '../../src/ops/depthwise_separable.js';
+import {
   groupConvShuffleDepthwise,
   groupConvShuffleDepthwiseReference,
 } from '../../src/ops/group_conv_shuffle_depthwise.js';
@@ -13,7 +18,7 @@ import {
 } from '../../src/ops/native_unit.js';
 import { shuffleUnit, shuffleUnitReference } from '../../src/ops/shuffle_unit.js';
 import { generatedValues } from '../generated_values.js';
-import { type RandomUnit, type UnitShape } from './random_units.js';
+import { type RandomUnit, separableParams, type UnitShape } from './random_units.js';
 
 /** A unit op with generated arguments, fused and from stock ops. */
 export interface UnitCase extends UnitInputs {
@@ -36,6 +41,16 @@ export const unitOps: Record<string, (unit: RandomUnit, shape: UnitShape) => Uni
       parameters: branchParameters(params),
       fused: () => mergeEvolve(h, residual, params, options),
       reference: () => mergeEvolveReference(h, residual, params, options),
+    };
+  },
+  DepthwiseSeparable: ({ params, options }, shape) => {
+    const [x] = branchActivations(shape);
+    const block = separableParams(params);
+    return {
+      activations: [x],
+      parameters: separableParameters(block),
+      fused: () => depthwiseSeparable(x, block, options),
+      reference: () => depthwiseSeparableReference(x, block, options),
     };
   },
   ShuffleUnit: ({ x, params, options }) => ({

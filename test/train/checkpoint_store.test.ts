@@ -21,8 +21,11 @@ const inode = (name: string) => statSync(path.join(folder, name)).ino;
 
 it('keeps the last N epochs, each written once under all its names', async () => {
   const store = new CheckpointStore(folder, { keep: 2 });
-  for (let epoch = 0; epoch < 4; epoch++)
-    await store.saveEpoch(epoch, checkpoint(epoch), epoch === 1);
+  for (let epoch = 0; epoch < 4; epoch++) {
+    const state = checkpoint(epoch);
+    await store.saveEpoch(epoch, state, epoch === 1 ? state : undefined);
+    if (epoch === 1) expect(inode('best.safetensors')).toBe(inode('last.safetensors'));
+  }
   expect((await readdir(folder)).sort()).toEqual([
     'best.safetensors',
     'epoch-0003.safetensors',
@@ -34,9 +37,16 @@ it('keeps the last N epochs, each written once under all its names', async () =>
   expect(inode('last.safetensors')).toBe(inode('epoch-0004.safetensors'));
 });
 
+it('writes the best apart where it has other weights', async () => {
+  const store = new CheckpointStore(folder, { keep: 1 });
+  await store.saveEpoch(0, checkpoint(0), checkpoint(5));
+  expect(await epochOf(store.last)).toBe(0);
+  expect(await epochOf(store.best)).toBe(5);
+});
+
 it('inside an epoch replaces the last one only', async () => {
   const store = new CheckpointStore(folder, { keep: 1 });
-  await store.saveEpoch(0, checkpoint(0), true);
+  await store.saveEpoch(0, checkpoint(0), checkpoint(0));
   await store.saveLast(checkpoint(7));
   expect(await epochOf(store.last)).toBe(7);
   expect(await epochOf(store.best)).toBe(0);
@@ -45,15 +55,15 @@ it('inside an epoch replaces the last one only', async () => {
 
 it('drops epochs of a future that a resumed run left', async () => {
   const store = new CheckpointStore(folder, { keep: 3 });
-  for (const epoch of [0, 1, 2, 3]) await store.saveEpoch(epoch, checkpoint(epoch), false);
-  await store.saveEpoch(1, checkpoint(1), false);
+  for (const epoch of [0, 1, 2, 3]) await store.saveEpoch(epoch, checkpoint(epoch));
+  await store.saveEpoch(1, checkpoint(1));
   expect((await readdir(folder)).sort()).toEqual(['epoch-0002.safetensors', 'last.safetensors']);
 });
 
 it('keeps no epochs where none are wanted', async () => {
   const store = new CheckpointStore(folder, { keep: 0 });
-  await store.saveEpoch(0, checkpoint(0), true);
-  await store.saveEpoch(1, checkpoint(1), false);
+  await store.saveEpoch(0, checkpoint(0), checkpoint(0));
+  await store.saveEpoch(1, checkpoint(1));
   expect((await readdir(folder)).sort()).toEqual(['best.safetensors', 'last.safetensors']);
   expect(await epochOf(store.last)).toBe(1);
   expect(await epochOf(store.best)).toBe(0);

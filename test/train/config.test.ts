@@ -23,6 +23,8 @@ const dataDefaults = {
   random_augment: 'none',
   rand_augment_ops: 2,
   rand_augment_magnitude: 9,
+  mixup_alpha: 0,
+  cutmix_alpha: 0,
   random_erasing: 0,
 };
 const sgd = {

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
-import { readDataConfig } from '../../src/train/data_config.js';
 import type {
   EpochEvent,
   Outcome,
@@ -15,9 +14,8 @@ import type {
   TrainingObserver,
 } from '../../src/train/observer.js';
 import { readOptimizerConfig } from '../../src/train/optimizer_config.js';
-import { readScheduleConfig } from '../../src/train/schedule_config.js';
-import { silentProgress, type Progress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
+import { contents, sessionOptions, stopAfter } from './sessions.js';
 import { makeTinyRun, type TinyRun } from './tiny_run.js';
 
 let tiny: TinyRun;
@@ -28,42 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => tiny.remove());
 
-function session(name: string, changed: Partial<SessionOptions> = {}): SessionOptions {
-  return {
-    data: readDataConfig(tiny.data),
-    model: readModelConfig(tiny.model),
-    optimizer: readOptimizerConfig(tiny.optim),
-    schedule: readScheduleConfig(tiny.sched),
-    folder: path.join(tiny.folder, name),
-    seed: 3,
-    progress: silentProgress,
-    ...changed,
-  };
-}
-
-/** Aborts after this many training and validation steps. */
-function stopAfter(steps: number): { progress: Progress; signal: AbortSignal } {
-  const controller = new AbortController();
-  let seen = 0;
-  const step = () => {
-    if (++seen === steps) controller.abort();
-  };
-  return { progress: { ...silentProgress, step }, signal: controller.signal };
-}
-
-/** The checkpoint's tensors as bytes, and its metadata without what is timed. */
-async function contents(file: string) {
-  const { tensors, metadata } = await readCheckpoint(file);
-  const history = (metadata.history as { seconds: number }[]).map((record) => ({
-    ...record,
-    seconds: 0,
-  }));
-  const bytes = [...tensors].map(([name, { data }]) => {
-    const { buffer, byteOffset, byteLength } = data;
-    return [name, Buffer.from(buffer, byteOffset, byteLength).toString('base64')];
-  });
-  return { bytes, metadata: { ...metadata, history } };
-}
+const session = (name: string, changed: Partial<SessionOptions> = {}) =>
+  sessionOptions(tiny, name, changed);
 
 /** What observers are told, in words. */
 class Diary implements TrainingObserver {

@@ -23,9 +23,9 @@ describeWithReference('a training checkpoint of the published trainer', () => {
   it.each(['tiny-a.legacy.pth.tar', 'tiny-a.zip.pth.tar'])('%s is continued', async (name) => {
     const { model, optimizer } = load();
     const { tensors, metadata } = await checkpoint(name);
-    restoreTensors(name, tensors, model, optimizer, 3);
+    restoreTensors(name, tensors, { model, optimizer }, 3);
     expect(optimizer.stepCount).toBe(3);
-    const captured = await captureTensors(model, optimizer);
+    const captured = await captureTensors({ model, optimizer });
     const weights = (await checkpoint('tiny-a.safetensors')).tensors;
     const momentum = (await checkpoint('tiny-a.momentum.safetensors')).tensors;
     const expected = new Map([
@@ -53,7 +53,7 @@ describeWithReference('a training checkpoint of the published trainer', () => {
     const { tensors } = await checkpoint('tiny-a.legacy.pth.tar');
     const name = 'optimizer.momentum.classifier.weight';
     expect(tensors.delete(name)).toBe(true);
-    expect(() => restoreTensors('a.tar', tensors, model, optimizer, 3)).toThrow(
+    expect(() => restoreTensors('a.tar', tensors, { model, optimizer }, 3)).toThrow(
       `a.tar: entry ${name}: expected [10, 96], got nothing`,
     );
   });

@@ -1,0 +1,240 @@
+// MobileNet's block: depthwise 3×3, batch norm, relu, pointwise 1×1, batch norm, relu.
+//
+//   DepthwiseSeparable(x, depthwise [3,3,C,1], its batch norm, pointwise [1,1,C,K], its batch norm)
+//     -> y, and in training form z1 (raw depthwise), z2 (raw pointwise) and statistics
+//   DepthwiseSeparableGrad(dy, y, the inputs, z1, z2, statistics)
+//     -> gradients of x, depthwise, its scale and offset, pointwise, its scale and offset
+//
+// A batch norm is scale, offset, mean, variance; training updates the last two in place.
+// Attributes: strides, training.
+#include "kernels/depthwise.h"
+#include "kernels/gradient_passes.h"
+#include "kernels/input_reader.h"
+
+namespace menet {
+
+namespace {
+
+template <typename T>
+struct Separable {
+  int64_t batch;
+  Map map;
+  const T* x;
+  const T* depthwise;
+  BatchNorm<T> bn_depthwise;
+  typename Unit<T>::Convolution pointwise;
+
+  int64_t in() const { return bn_depthwise.channels; }
+  int64_t out() const { return pointwise.bn.channels; }
+  int64_t out_rows() const { return batch * map.out_height; }
+  int64_t out_pixels() const { return out_rows() * map.out_width; }
+  WeightLayout taps() const { return {1, 9, in()}; }
+  Shape z1() const { return {batch, map.out_height, map.out_width, in()}; }
+  Shape y() const { return {batch, map.out_height, map.out_width, out()}; }
+  Shape statistics() const { return {2 * (in() + out())}; }
+};
+
+// Inputs of the gradient; those of the forward form begin at kX.
+enum { kDy, kY, kX, kZ1 = kX + 11, kZ2, kStatistics, kInputs };
+
+template <typename T>
+Separable<T> read_separable(const Call& call, size_t first) {
+  InputReader<T> reader(call, first);
+  Separable<T> s{};
+  const Shape x = reader.peek("x");
+  s.batch = x[0];
+  s.map = read_map(call, x);
+  s.x = reader.take("x", x).template as<T>();
+  s.depthwise = reader.take("depthwise", {3, 3, x[3], 1}).template as<T>();
+  s.bn_depthwise = reader.batch_norm("bnDepthwise", x[3]);
+  const Shape pointwise = reader.peek("pointwise");
+  call.expect(pointwise[2] == x[3], "pointwise: expected ", x[3], " input channels, got shape ",
+              to_string(pointwise));
+  s.pointwise = reader.pointwise("pointwise", x[3], "bnPointwise");
+  return s;
+}
+
+std::vector<TensorType> infer(const Call& call) {
+  std::vector<TensorType> types;
+  by_float_type(call, [&](auto type) {
+    using T = decltype(type);
+    call.expect_inputs(kZ1 - kX);
+    const Separable<T> s = read_separable<T>(call, 0);
+    types.push_back({DTypeOf<T>::value, s.y()});
+    if (!call.attributes.flag("training")) return;
+    for (const Shape& saved : {s.z1(), s.y(), s.statistics()}) {
+      types.push_back({DTypeOf<T>::value, saved});
+    }
+  });
+  return types;
+}
+
+template <typename T>
+void run_training(Call& call, const Separable<T>& s, const T* taps, const T* weights) {
+  const Runner runner{call.device()};
+  T* z1 = call.outputs[1].as<T>();
+  T* z2 = call.outputs[2].as<T>();
+  const DepthwiseForward<T> depthwise{raw<T>(s.x, s.in()), s.map, taps, z1};
+  const Normalization<T> n1 =
+      measured(runner, s.bn_depthwise, s.out_pixels(), s.out_rows(), 1,
+               depthwise_forward_scratch(s.map, s.in()),
+               [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
+                 MENET_SIMD(depthwise_forward<T>)(depthwise, begin, end, sums, tile);
+               });
+  PointwiseForward<T> pointwise{};
+  pointwise.in = normalized<T>(z1, s.in(), n1, true);
+  pointwise.out_channels = s.out();
+  pointwise.groups = 1;
+  pointwise.weights = weights;
+  pointwise.out = z2;
+  pointwise.out_stride = s.out();
+  const Normalization<T> n2 =
+      measured(runner, s.pointwise.bn, s.out_pixels(), s.out_pixels(), kTileRows,
+               pointwise_forward_scratch(s.in(), s.out(), 1),
+               [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
+                 MENET_SIMD(pointwise_forward<T>)(pointwise, begin, end, sums, tile);
+               });
+  const Join<T> joined{normalized<T>(z2, s.out(), n2, false), nullptr, call.outputs[0].as<T>(),
+                       s.out()};
+  runner.run<T>(s.out_pixels(), kTileRows, 0, [&](int64_t begin, int64_t end, int, T*) {
+    MENET_SIMD(join<T>)(joined, begin, end);
+  });
+  save(n2, save(n1, call.outputs[3].as<T>()));
+}
+
+// Some rows at a time through both convolutions, so that z1 stays in cache.
+template <typename T>
+void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* weights) {
+  const Normalization<T> n1 = running_normalization(s.bn_depthwise);
+  const Normalization<T> n2 = running_normalization(s.pointwise.bn);
+  T* y = call.outputs[0].as<T>();
+  const int64_t row = s.map.out_width;
+  const int64_t z1_size = pad(kDepthwiseRows * row * s.in());
+  const int64_t tile_size = std::max(depthwise_forward_scratch(s.map, s.in()),
+                                     pointwise_forward_scratch(s.in(), s.out(), 1));
+  const auto body = [&](int64_t begin, int64_t end, int, T* memory) {
+    T* tile = memory + z1_size;
+    for (int64_t top = begin; top < end; top += kDepthwiseRows) {
+      const int64_t rows = std::min(kDepthwiseRows, end - top);
+      const DepthwiseForward<T> depthwise{raw<T>(s.x, s.in()), s.map, taps, memory, top};
+      MENET_SIMD(depthwise_forward<T>)(depthwise, top, top + rows, nullptr, tile);
+      const PointwiseForward<T> pointwise{normalized<T>(memory, s.in(), n1, true),
+                                          s.out(),
+                                          1,
+                                          weights,
+                                          nullptr,
+                                          y + top * row * s.out(),
+                                          s.out(),
+                                          n2.mean.data(),
+                                          n2.scale.data(),
+                                          n2.offset.data(),
+                                          nullptr};
+      MENET_SIMD(pointwise_forward<T>)(pointwise, 0, rows * row, nullptr, tile);
+    }
+  };
+  Runner{call.device()}.run<T>(s.out_rows(), kDepthwiseRows, z1_size + tile_size, body);
+}
+
+void run(Call& call) {
+  by_float_type(call, [&](auto type) {
+    using T = decltype(type);
+    const Separable<T> s = read_separable<T>(call, 0);
+    const Scratch<T> taps(call.device(), packed_size(s.taps()));
+    const Scratch<T> weights(call.device(), packed_size(s.pointwise.layout));
+    pack(s.taps(), s.depthwise, taps.data());
+    pack(s.pointwise.layout, s.pointwise.weights, weights.data());
+    if (call.attributes.flag("training")) {
+      run_training<T>(call, s, taps.data(), weights.data());
+    } else {
+      run_inference<T>(call, s, taps.data(), weights.data());
+    }
+  });
+}
+
+std::vector<TensorType> infer_gradient(const Call& call) {
+  std::vector<TensorType> types;
+  by_float_type(call, [&](auto type) {
+    using T = decltype(type);
+    call.expect_inputs(kInputs);
+    const Separable<T> s = read_separable<T>(call, kX);
+    InputReader<T> outputs(call, kDy);
+    for (const char* name : {"dy", "y"}) outputs.take(name, s.y());
+    InputReader<T> saved(call, kZ1);
+    saved.take("z1", s.z1());
+    saved.take("z2", s.y());
+    saved.take("statistics", s.statistics());
+    for (size_t input : {2, 3, 4, 5, 8, 9, 10}) types.push_back(call.inputs[input]);
+  });
+  return types;
+}
+
+// dy -> dz2 -> the gradient of the normalised z1 before relu, in d_hidden.
+template <typename T>
+NormalizationGradient<T> pointwise_gradient(Call& call, const Separable<T>& s,
+                                            const Normalization<T>& n1, const Normalization<T>& n2,
+                                            T* d_hidden) {
+  const Runner runner{call.device()};
+  const T* z1 = call.inputs[kZ1].as<T>();
+  Gradient<T> dz2{};
+  dz2.da = call.inputs[kDy].as<T>();
+  dz2.mask = call.inputs[kY].as<T>();
+  dz2.z = call.inputs[kZ2].as<T>();
+  dz2.da_stride = dz2.channels = s.out();
+  const NormalizationGradient<T> g2 =
+      join_gradient(runner, dz2, s.pointwise.bn, n2, s.out_pixels(), call.outputs[5].as<T>(),
+                    call.outputs[6].as<T>());
+  dz2 = behind(g2, dz2);
+  const Scratch<T> weights(call.device(), transposed_size(s.pointwise.layout));
+  pack_transposed(s.pointwise.layout, s.pointwise.weights, weights.data());
+  PointwiseBackward<T> args{};
+  args.in = normalized<T>(z1, s.in(), n1, true);
+  args.out = dz2;
+  args.groups = 1;
+  args.weights = weights.data();
+  args.d_in = d_hidden;
+  ThreadSums<T> sums(runner.threads(), s.in());
+  run_pointwise_backward(runner, args, s.pointwise.layout, s.out_pixels(), call.outputs[4].as<T>(),
+                         &sums);
+  return batch_norm_gradient(s.bn_depthwise, n1, sums, s.out_pixels(), nullptr,
+                             call.outputs[2].as<T>(), call.outputs[3].as<T>());
+}
+
+template <typename T>
+void run_gradient_typed(Call& call) {
+  const Separable<T> s = read_separable<T>(call, kX);
+  const Runner runner{call.device()};
+  const T* statistics = call.inputs[kStatistics].as<T>();
+  const Normalization<T> n1 = saved_normalization(s.bn_depthwise, statistics);
+  const Normalization<T> n2 = saved_normalization(s.pointwise.bn, statistics + 2 * s.in());
+  const Scratch<T> d_hidden(call.device(), s.out_pixels() * s.in());
+  const NormalizationGradient<T> g1 = pointwise_gradient(call, s, n1, n2, d_hidden.data());
+
+  const Scratch<T> taps(call.device(), packed_size(s.taps()));
+  pack(s.taps(), s.depthwise, taps.data());
+  const T* z1 = call.inputs[kZ1].as<T>();
+  const DepthwiseBackward<T> args{raw<T>(s.x, s.in()),
+                                  s.map,
+                                  behind<T>(g1, d_hidden.data(), z1, s.in()),
+                                  taps.data(),
+                                  {},
+                                  nullptr,
+                                  call.outputs[0].as<T>()};
+  const ThreadGradients<T> d_taps(runner, packed_size(s.taps()));
+  runner.run<T>(s.batch * depthwise_blocks(s.map), 1, depthwise_backward_scratch(s.map, s.in(), 0),
+                [&](int64_t begin, int64_t end, int thread, T* tile) {
+                  MENET_SIMD(depthwise_backward<T>)
+                  (args, begin, end, d_taps.of(thread), nullptr, nullptr, tile);
+                });
+  unpack(s.taps(), d_taps.total(), call.outputs[1].as<T>());
+}
+
+void run_gradient(Call& call) {
+  by_float_type(call, [&](auto type) { run_gradient_typed<decltype(type)>(call); });
+}
+
+const RegisterOp forward({"DepthwiseSeparable", infer, run});
+const RegisterOp gradient({"DepthwiseSeparableGrad", infer_gradient, run_gradient});
+
+}  // namespace
+
+}  // namespace menet
