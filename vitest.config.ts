@@ -5,7 +5,13 @@ import { defineConfig } from 'vitest/config';
  * Tests that run a second time on CUDA's kernels, which the test build runs on the CPU
  * (native/cuda/shim): the same cases, on another device.
  */
-const onCuda = ['test/backend/kernels/*.test.ts', 'test/cuda/**/*.test.ts'];
+const onCuda = [
+  'test/backend/kernels/*.test.ts',
+  'test/backend/training.test.ts',
+  'test/cuda/**/*.test.ts',
+  'test/ops/{blend_update,normalize_images,sgd_update,softmax_cross_entropy}.test.ts',
+  'test/tfjs_core/specs.test.ts',
+];
 
 const testBinary =
   process.env.MENET_TEST_BINARY ?? resolve(import.meta.dirname, 'build/test/Release/menet.node');

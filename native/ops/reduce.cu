@@ -85,6 +85,24 @@ __global__ void reduce_rows(const T* x, T* y, Ranges r, T identity, T divisor) {
   if (threadIdx.x == 0) y[blockIdx.x] = total / divisor;
 }
 
+constexpr int64_t kShortRow = 8 * kWarp;
+
+// inner == 1 and rows too short for a block: a warp for each.
+template <typename F, typename T>
+__global__ void reduce_short_rows(const T* x, T* y, int64_t rows, int64_t count, T identity,
+                                  T divisor) {
+  const F f;
+  const int64_t warps = grid_step() / kWarp;
+  for (int64_t row = grid_begin() / kWarp; row < rows; row += warps) {
+    T total = identity;
+    for (int64_t k = threadIdx.x % kWarp; k < count; k += kWarp) {
+      total = f(total, x[row * count + k]);
+    }
+    total = warp_reduce(total, f);
+    if (threadIdx.x % kWarp == 0) y[row] = total / divisor;
+  }
+}
+
 // A block for each range of 32 neighbouring columns; lines of threads take turns with the rows.
 template <typename F, typename T>
 __global__ void reduce_columns(const T* x, T* y, Ranges r, T identity, T divisor) {
@@ -114,7 +132,10 @@ template <typename F, typename T>
 void reduce_ranges(Call& call, int64_t outer, const Ranges& r, const T* x, T* y, T divisor) {
   const auto blocks = static_cast<unsigned>(outer * r.ranges);
   const T identity = F::template identity<T>();
-  if (r.inner == 1) {
+  if (r.inner == 1 && r.ranges == 1 && r.count <= kShortRow) {
+    launch(call, reduce_short_rows<F, T>, grid_for(outer * kWarp, kThreads), x, y, outer, r.count,
+           identity, divisor);
+  } else if (r.inner == 1) {
     launch(call, reduce_rows<F, T>, Grid{dim3(blocks), dim3(kThreads)}, x, y, r, identity, divisor);
   } else {
     const auto columns = static_cast<unsigned>(ceil_div(r.inner, kColumns));
