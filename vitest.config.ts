@@ -9,7 +9,8 @@ const onCuda = [
   'test/backend/kernels/*.test.ts',
   'test/backend/training.test.ts',
   'test/cuda/**/*.test.ts',
-  'test/ops/{bad_arguments,batch_norm,blend_update,expected_units,group_conv_shuffle_depthwise,me_unit,normalize_images,sgd_update,softmax_cross_entropy}.test.ts',
+  'test/models/model_backends.test.ts',
+  'test/ops/*.test.ts',
   'test/tfjs_core/specs.test.ts',
 ];
 

@@ -40,6 +40,19 @@ struct DeviceNormalization {
   const T* inv_std = nullptr;
 };
 
+// z behind its batch norm and, where it has one, relu.
+template <typename T>
+Source<T> normalized(const T* z, int64_t channels, const DeviceNormalization<T>& n, bool relu) {
+  Source<T> source{};
+  source.z = z;
+  source.channels = channels;
+  source.mean = n.mean;
+  source.scale = n.scale;
+  source.offset = n.offset;
+  source.relu = relu;
+  return source;
+}
+
 // Training form, from the moments of z in the weights' order: moves the running statistics, and
 // saves mean and inv_std in `statistics`.
 template <typename T>

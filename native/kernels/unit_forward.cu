@@ -1,44 +1,10 @@
-#include "kernels/device_passes.h"
+#include "kernels/device_forward.h"
 #include "kernels/unit_cuda.h"
 #include "kernels/unit_sources.h"
 
 namespace menet {
 
 namespace {
-
-template <typename T>
-struct DepthwiseAt {
-  Source<T> in;
-  Map map;
-  const T* weights;  // [9][channels]
-
-  __device__ T operator()(int64_t pixel, int64_t c) const {
-    const MapPixel p(pixel, map.out_height, map.out_width);
-    T sum = 0;
-    for (int64_t tap = 0; tap < 9; ++tap) {
-      const int64_t from = input_under(map, p, tap);
-      if (from >= 0) sum += read(in, from, c) * weights[tap * in.channels + c];
-    }
-    return sum;
-  }
-};
-
-template <typename T>
-struct SourceAt {
-  Source<T> in;
-  __device__ T operator()(int64_t pixel, int64_t c) const { return read(in, pixel, c); }
-};
-
-// y = relu(bn(z) + residual), the residual being of y's stride, or null.
-template <typename T>
-__global__ void join(Source<T> in, const T* residual, T* y, int64_t stride, int64_t count) {
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int64_t pixel = e / in.channels, c = e % in.channels, at = pixel * stride + c;
-    T v = read(in, pixel, c);
-    if (residual != nullptr) v += residual[at];
-    y[at] = v > 0 ? v : T(0);
-  }
-}
 
 // Average of 3x3 with padding 1, which counts, and relu, into channels of y from `first` on.
 template <typename T>
@@ -94,31 +60,26 @@ class Forward {
     place(t_.ze, u_.side > 0 ? u_.out_pixels() * u_.width : 0);
   }
 
-  // Runs a pass that gives z with pass(moments); its normalisation follows from them, or is known.
+  // As measured(); the statistics go behind those of the batch norm before.
   template <typename Pass>
   DeviceNormalization<T> normalization(const BatchNorm<T>& bn, int64_t pixels,
                                        const Shuffle& shuffle, const Pass& pass) {
-    if (!training() || bn.channels == 0) {
+    if (bn.channels == 0) {
       pass(TileSums<T>{});
-      if (bn.channels == 0) return {};
-      return running_normalization(call_, bn, shuffle);
+      return {};
     }
-    const TileSums<T> moments = make_tile_sums<T>(call_, pixels, bn.channels);
-    pass(moments);
     T* saved = statistics_;
-    statistics_ += 2 * bn.channels;
-    return batch_normalization(call_, bn, moments, shuffle, saved);
+    if (training()) statistics_ += 2 * bn.channels;
+    return measured(call_, bn, pixels, shuffle, saved, pass);
   }
 
   // A 1x1 convolution from `in` to z.
   void pointwise(const Source<T>& in, const Convolution& w, int64_t pixels, T* z,
                  const Shuffle& shuffle, DeviceNormalization<T>& n) {
-    const WeightLayout& layout = w.layout;
+    const int64_t channels = w.layout.groups * w.layout.channels;
     n = normalization(w.bn, pixels, shuffle, [&](const TileSums<T>& moments) {
-      launch_product<T>(call_, SourcePixels<T>{in, layout.depth},
-                        GroupWeights<T>{w.weights, layout},
-                        StoreEnd<T>{z, layout.groups * layout.channels, shuffle, moments},
-                        {pixels, layout.channels, layout.depth, layout.groups});
+      launch_pointwise(call_, in, w.weights, w.layout, StoreEnd<T>{z, channels, shuffle, moments},
+                       pixels);
     });
   }
 
@@ -131,9 +92,8 @@ class Forward {
     const Shuffle straight = unshuffled(u_.width);
     n_.depthwise =
         normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
-          launch_tile_map<T>(
-              call_, DepthwiseAt<T>{shuffled_source(u_, t_, n_), u_.map, u_.depthwise},
-              StoreEnd<T>{t_.z2, u_.width, straight, moments}, u_.out_pixels(), u_.width);
+          launch_depthwise(call_, shuffled_source(u_, t_, n_), u_.map, u_.depthwise,
+                           StoreEnd<T>{t_.z2, u_.width, straight, moments}, u_.out_pixels());
         });
   }
 
@@ -154,10 +114,8 @@ class Forward {
     const Shuffle straight = unshuffled(side);
     pointwise(shuffled_source(u_, t_, n_), u_.merge, u_.pixels(), t_.zm, straight, n_.merge);
     n_.conv = normalization(u_.conv.bn, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
-      launch_product<T>(
-          call_, SourcePatches<T, true>{normalized<T>(t_.zm, side, n_.merge, true), u_.map},
-          GroupWeights<T>{u_.conv.weights, u_.conv.layout},
-          StoreEnd<T>{t_.zs, side, straight, moments}, {u_.out_pixels(), side, 9 * side});
+      launch_conv3x3(call_, normalized<T>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
+                     u_.conv.layout, StoreEnd<T>{t_.zs, side, straight, moments}, u_.out_pixels());
     });
     pointwise(normalized<T>(t_.zs, side, n_.conv, true), u_.evolve, u_.out_pixels(), t_.ze,
               unshuffled(u_.width), n_.evolve);
@@ -171,16 +129,12 @@ class Forward {
     const Source<T> in = residual_source(u_, t_, n_);
     if (training()) {
       pointwise(in, u_.expand, pixels, t_.z3, unshuffled(u_.expanded), n_.expand);
-      launch(call_, join<T>, grid_for(pixels * u_.expanded),
-             normalized<T>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y, stride,
-             pixels * u_.expanded);
+      launch_join(call_, normalized<T>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
+                  stride, pixels);
     } else {
-      const WeightLayout& layout = u_.expand.layout;
       const auto n = running_normalization(call_, u_.expand.bn, unshuffled(u_.expanded));
-      launch_product<T>(call_, SourcePixels<T>{in, layout.depth},
-                        GroupWeights<T>{u_.expand.weights, layout},
-                        JoinEnd<T>{t_.y, stride, n.mean, n.scale, n.offset, shortcut},
-                        {pixels, layout.channels, layout.depth, layout.groups});
+      launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout,
+                       JoinEnd<T>{t_.y, stride, n.mean, n.scale, n.offset, shortcut}, pixels);
     }
     if (!down) return;
     launch(call_, average_pool<T>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,

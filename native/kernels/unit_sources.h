@@ -11,18 +11,6 @@ struct DeviceNormalizations {
   DeviceNormalization<T> compress, depthwise, merge, conv, evolve, expand;
 };
 
-template <typename T>
-Source<T> normalized(const T* z, int64_t channels, const DeviceNormalization<T>& n, bool relu) {
-  Source<T> source{};
-  source.z = z;
-  source.channels = channels;
-  source.mean = n.mean;
-  source.scale = n.scale;
-  source.offset = n.offset;
-  source.relu = relu;
-  return source;
-}
-
 // z2, gated where the unit has a branch.
 template <typename T>
 Source<T> residual_source(const Unit<T>& u, const UnitTensors<T>& t,
