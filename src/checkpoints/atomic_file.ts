@@ -94,6 +94,7 @@ const reasons: Record<string, string> = {
   ENOENT: 'no such folder',
   ENOTDIR: 'a file where a folder should be',
   EISDIR: 'a folder of that name',
+  EEXIST: 'a file of that name',
 };
 
 /** What a failure to write is to the user: one line, which says that nothing was lost if so. */

@@ -6,6 +6,9 @@ import { readDataConfig } from '../train/data_config.js';
 import { readOptimizerConfig } from '../train/optimizer_config.js';
 import { readScheduleConfig } from '../train/schedule_config.js';
 import type { Progress } from '../train/progress.js';
+import { readRun } from '../report/run.js';
+import { fileNames } from '../report/run_files.js';
+import { RunRecorder } from '../report/recorder.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
 import { computeFlags, requireGradients, useBackend } from './backend.js';
@@ -21,7 +24,7 @@ import { predictFile } from './predict.js';
 
 const flags = {
   out: { help: 'folder of the demo', value: 'DIR', default: 'demo' },
-  'print-freq': { ...printFrequency, default: 100 },
+  'print-freq': printFrequency,
   ...computeFlags,
 } as const;
 
@@ -42,7 +45,7 @@ export const demo = defineCommand({
     requireGradients(values);
     makeOutputFolder(values.out);
     await useBackend(values);
-    const progress = progressFor(values);
+    const progress = progressFor(values, 100);
     progress.note(`making images in ${path.join(values.out, 'images')}`);
     const files = await setUpDemo(values.out, values.seed);
     const interrupt = new Interrupt(() => progress.note('ending after this step'));
@@ -58,22 +61,29 @@ function trainDemo(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<TrainingSummary> {
+  const folder = runFolder(out);
+  progress.note(`${path.join(folder, fileNames.page)} shows how the run is doing`);
   return trainNetwork({
     data: readDataConfig(files.data),
     model: readModelConfig(files.model),
     optimizer: readOptimizerConfig(files.optim),
     schedule: readScheduleConfig(files.sched),
-    folder: path.join(out, 'runs', 'shapes'),
+    folder,
     replace: true,
     seed,
     progress,
+    observers: [new RunRecorder({ folder, report: (message) => progress.note(message) })],
     signal,
   });
 }
 
+function runFolder(out: string): string {
+  return path.join(out, 'runs', 'shapes');
+}
+
 async function showResults(
   files: DemoFiles,
-  { best, epochs }: TrainingSummary,
+  { best }: TrainingSummary,
   { out }: Values<typeof flags>,
   progress: Progress,
   started: number,
@@ -85,8 +95,7 @@ async function showResults(
   const predictions = await predictSome(trained, data.valid_root);
   const seconds = (performance.now() - started) / 1000;
   const page = path.join(out, 'index.html');
-  const network = `MENet, ${(countWeights(trained) / 1000).toFixed(0)} thousand weights`;
-  writeFileSync(page, demoPage({ network, seconds, epochs, evaluation, predictions }));
+  writeFileSync(page, demoPage(await readRun(runFolder(out)), predictions));
   console.log(`${page} shows curves and predictions; ${seconds.toFixed(0)} s in all`);
   console.log(`try: menet predict --model ${files.model} --checkpoint ${best} IMAGE`);
   if (evaluation.top1 >= goal) return 0;
@@ -108,9 +117,4 @@ async function predictSome(trained: TrainedModel, root: string): Promise<Predict
       });
   }
   return predictions;
-}
-
-function countWeights({ model }: TrainedModel): number {
-  const trainable = [...model.variables.values()].filter((variable) => variable.trainable);
-  return trainable.reduce((sum, variable) => sum + variable.size, 0);
 }

@@ -3,11 +3,13 @@ import { InputError } from '../errors.js';
 import { createProgress, type Progress } from '../train/progress.js';
 import type { Flag, Flags } from './flags.js';
 
+/** Where output is no terminal. */
+const usualFrequency = 10;
+
 export const printFrequency = {
-  help: 'steps between lines, where output is no terminal',
+  help: `steps between lines (default: a bar on a terminal, else ${usualFrequency})`,
   value: 'N',
   least: 1,
-  default: 10,
 } as const satisfies Flag;
 
 /** Flags of commands that run for a while. */
@@ -16,9 +18,16 @@ export const progressFlags = {
   json: { help: 'print one JSON document, and progress on standard error' },
 } as const satisfies Flags;
 
-/** Progress on standard output, or on standard error where JSON goes to standard output. */
-export function progressFor(values: { json?: boolean; 'print-freq': number }): Progress {
-  return createProgress(values.json ? process.stderr : process.stdout, values['print-freq']);
+/**
+ * Progress on standard output, or on standard error where JSON goes to standard output: a bar on
+ * a terminal, unless lines are asked for.
+ */
+export function progressFor(
+  values: { json?: boolean; 'print-freq': number | undefined },
+  frequency = usualFrequency,
+): Progress {
+  const stream = values.json ? process.stderr : process.stdout;
+  return createProgress(stream, values['print-freq'] ?? (stream.isTTY ? undefined : frequency));
 }
 
 /** The one JSON document of a command. */

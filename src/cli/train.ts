@@ -6,6 +6,7 @@ import { RunRecorder } from '../report/recorder.js';
 import { readDataConfig } from '../train/data_config.js';
 import { readOptimizerConfig } from '../train/optimizer_config.js';
 import { readScheduleConfig } from '../train/schedule_config.js';
+import type { Progress } from '../train/progress.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
 import { computeFlags, requireGradients, useBackend } from './backend.js';
@@ -24,9 +25,13 @@ const flags = {
   label: { help: 'name of the run, and of its folder', value: 'NAME', required: true },
   out: { help: 'folder of runs', value: 'DIR', default: 'runs' },
   resume: {
-    help: 'continue from a checkpoint (default: last.safetensors of the run)',
+    help: 'continue from a checkpoint (default: last.safetensors of the run, if there is one)',
     value: 'FILE',
     optional: true,
+  },
+  pretrained: {
+    help: 'begin with the weights of a checkpoint, but those of a classifier of other size',
+    value: 'FILE',
   },
   keep: { help: 'epochs whose checkpoints stay', value: 'N', least: 0, default: 3 },
   'save-every': {
@@ -35,7 +40,9 @@ const flags = {
     least: 0,
     default: 0,
   },
-  evaluate: { help: 'only evaluate: the best checkpoint of the run, or the one of --resume' },
+  evaluate: {
+    help: 'only evaluate: the best checkpoint of the run, or the one that --resume says',
+  },
   ...progressFlags,
   ...computeFlags,
 } as const;
@@ -50,7 +57,12 @@ export const train = defineCommand({
   example:
     'menet train --data data.json --model model.json --optim optim.json --sched sched.json --label a',
   flags,
-  run: ({ values }) => (values.evaluate ? evaluateRun(values) : trainRun(values)),
+  run({ values }) {
+    const { pretrained, evaluate, resume } = values;
+    if (pretrained !== undefined && (evaluate || resume !== undefined))
+      reject('--pretrained', `a run without --${evaluate ? 'evaluate' : 'resume'}`, pretrained);
+    return evaluate ? evaluateRun(values) : trainRun(values);
+  },
 });
 
 async function trainRun(values: Values<typeof flags>): Promise<number> {
@@ -62,16 +74,17 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     schedule: readScheduleConfig(values.sched),
   };
   const folder = runFolder(values);
-  const resume = values.resume === '' ? lastCheckpoint(folder) : values.resume;
   makeOutputFolder(folder);
   await useBackend(values);
   const progress = progressFor(values);
+  const resume = values.resume === '' ? lastCheckpoint(folder, progress) : values.resume;
   const interrupt = new Interrupt(() => progress.note('ending after this step; again to end now'));
   const summary = await trainNetwork({
     ...configurations,
     folder,
     modelFile: values.model,
     resume,
+    pretrained: values.pretrained,
     keep: values.keep,
     saveEvery: values['save-every'],
     seed: values.seed,
@@ -86,7 +99,8 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
 
 async function evaluateRun(values: Values<typeof flags>): Promise<number> {
   const data = readDataConfig(values.data);
-  const file = values.resume || path.join(runFolder(values), 'best.safetensors');
+  const name = values.resume === '' ? 'last.safetensors' : 'best.safetensors';
+  const file = values.resume || path.join(runFolder(values), name);
   await useBackend(values);
   const trained = await loadTrainedModel(values.model, file);
   printEvaluation(await evaluateTrained(trained, data, progressFor(values)), values.json);
@@ -99,13 +113,16 @@ function runFolder({ out, label }: { out: string; label: string }): string {
   return path.join(out, label);
 }
 
-function lastCheckpoint(folder: string): string {
+/** As the published trainer: without a checkpoint the run starts from scratch, and says so. */
+function lastCheckpoint(folder: string, progress: Progress): string | undefined {
   const file = path.join(folder, 'last.safetensors');
-  if (!existsSync(file)) reject('--resume', `a checkpoint at ${file}`, undefined);
-  return file;
+  if (existsSync(file)) return file;
+  progress.note(`no checkpoint at ${file}; training from scratch`);
+  return undefined;
 }
 
-function describe({ interrupted, best_top1, last, best }: TrainingSummary): string {
+function describe({ interrupted, stopped_early, best_top1, last, best }: TrainingSummary): string {
   if (interrupted) return `interrupted; --resume goes on from ${last}`;
-  return `best top-1 ${best_top1.toFixed(2)} %  ${best}`;
+  const ended = stopped_early ? 'stopped early; ' : '';
+  return `${ended}best top-1 ${best_top1.toFixed(2)} %  ${best}`;
 }

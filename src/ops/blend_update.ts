@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend } from '../backend/menet_backend.js';
 import { reject } from '../errors.js';
-import { checkTensor } from './checks.js';
+import { checkLists, runInPlace } from './multi_tensor.js';
 
 /** What is kept of the targets, and which share of the values is added to them. */
 export interface BlendOptions {
@@ -21,15 +20,12 @@ export function blendUpdate(
   values: readonly tf.Tensor[],
   options: BlendOptions,
 ): void {
-  if (values.length !== targets.length)
-    reject('blendUpdate: values', `${targets.length} tensors`, values.length);
-  for (const name of ['keep', 'share'] as const)
-    if (!Number.isFinite(options[name])) reject(`blendUpdate: ${name}`, 'a number', options[name]);
-  targets.forEach(({ shape }, i) => checkTensor(`blendUpdate: values[${i}]`, values[i], shape));
-  const backend = currentMenetBackend();
-  if (backend === undefined) return blendUpdateReference(targets, values, options);
-  const updated = targets.map((target) => backend.writable(target));
-  backend.run('BlendUpdate', [...updated, ...values], { ...options });
+  const { keep, share } = options;
+  for (const [name, value] of Object.entries({ keep, share }))
+    if (!Number.isFinite(value)) reject(`blendUpdate: ${name}`, 'a number', value);
+  checkLists('blendUpdate', targets, { targets, values });
+  if (!runInPlace('BlendUpdate', [targets], values, { keep, share }))
+    blendUpdateReference(targets, values, options);
 }
 
 /** {@link blendUpdate} from stock ops. */

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from '../data/loader.js';
 import type { Model } from '../models/model.js';
+import { clipGradients } from '../ops/gradient_norm.js';
 import { normalizeImages } from '../ops/normalize_images.js';
 import { softmaxCrossEntropy, type MixedLabels } from '../ops/softmax_cross_entropy.js';
+import { DivergedError } from './diverged_error.js';
 import { readResult } from './evaluate.js';
 import { MeanGradients } from './mean_gradients.js';
 import { drawMix, mainLabels, type BatchMix } from './mixing.js';
@@ -63,9 +65,21 @@ export class Learner {
    */
   update(learningRate: number, step: number): void {
     const gradients = this.gradients.take();
-    this.optimizer.step(gradients, learningRate);
-    tf.dispose(gradients);
+    try {
+      this.optimizer.step(gradients, learningRate, this.clippingScale(gradients));
+    } finally {
+      tf.dispose(gradients);
+    }
     this.average?.update(step);
+  }
+
+  /** What the gradients are to be multiplied by; throws a DivergedError where their norm is no number. */
+  private clippingScale(gradients: tf.NamedTensorMap): number {
+    const { clip_norm: maxNorm } = this.configuration.optimizer;
+    if (maxNorm === 0) return 1;
+    const { norm, scale } = clipGradients(Object.values(gradients), maxNorm);
+    if (!Number.isFinite(norm)) throw new DivergedError(`the norm of the gradients is ${norm}`);
+    return scale;
   }
 
   /** Does something while the model has the averaged weights, if there are such. */

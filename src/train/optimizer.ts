@@ -37,8 +37,9 @@ export class Optimizer {
   /**
    * Updates every parameter in place.
    * @param gradients keyed by the variables' own names, as tf.variableGrads has them
+   * @param gradientScale what gradients are multiplied by first, as clipping wants it
    */
-  step(gradients: tf.NamedTensorMap, learningRate: number): void {
+  step(gradients: tf.NamedTensorMap, learningRate: number, gradientScale = 1): void {
     this.prepare();
     this.steps++;
     for (const { parameters, rateFactor, weightDecay } of this.groups) {
@@ -47,9 +48,9 @@ export class Optimizer {
         {
           parameters: variables,
           gradients: variables.map(({ name }) => gradients[name] as tf.Tensor),
-          slots: this.rule.slots.map((slot) => this.buffersOf(slot, parameters)),
+          slots: this.slotsOf(parameters),
         },
-        { learningRate: learningRate * rateFactor, weightDecay, step: this.steps },
+        { learningRate: learningRate * rateFactor, weightDecay, gradientScale, step: this.steps },
       );
     }
   }
@@ -80,9 +81,12 @@ export class Optimizer {
     }
   }
 
-  private buffersOf(slot: string, parameters: ReadonlyMap<string, tf.Variable>): tf.Variable[] {
-    const buffers = this.buffers.get(slot)!;
-    return [...parameters.keys()].map((name) => buffers.get(name)!);
+  private slotsOf(parameters: ReadonlyMap<string, tf.Variable>): Record<string, tf.Variable[]> {
+    const names = [...parameters.keys()];
+    const slots = [...this.buffers].map(([slot, buffers]) => {
+      return [slot, names.map((name) => buffers.get(name)!)] as const;
+    });
+    return Object.fromEntries(slots);
   }
 }
 

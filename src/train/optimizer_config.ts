@@ -37,12 +37,41 @@ const sgd = z.strictObject({
   ...recipe,
 });
 
+const rmsprop = z.strictObject({
+  name: z.literal('RMSprop'),
+  ...common,
+  alpha: fraction,
+  epsilon: positive,
+  momentum: fraction,
+  centered: z.boolean(),
+  ...recipe,
+});
+
+const adamFields = {
+  ...common,
+  betas: z.tuple([fraction, fraction]),
+  epsilon: positive,
+  ...recipe,
+};
+
+const adadelta = z.strictObject({
+  name: z.literal('Adadelta'),
+  ...common,
+  rho: fraction,
+  epsilon: positive,
+  ...recipe,
+});
+
 /** O: the optimizer, as PyTorch defines it, how many epochs it runs, and the recipe around it. */
 const optimizerSchema = z.discriminatedUnion('name', [
   sgd.refine(({ nesterov, momentum }) => !nesterov || momentum > 0, {
     path: ['momentum'],
     message: 'more than 0 for nesterov',
   }),
+  rmsprop,
+  z.strictObject({ name: z.literal('Adam'), ...adamFields }),
+  z.strictObject({ name: z.literal('AdamW'), ...adamFields }),
+  adadelta,
 ]);
 
 export type OptimizerConfig = z.output<typeof optimizerSchema>;

@@ -2,7 +2,7 @@ import { readCheckpoint } from '../checkpoints/checkpoint.js';
 import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_folder.js';
 import { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
-import { createModel, type ModelConfig } from '../models/model.js';
+import { createModel, type Model, type ModelConfig } from '../models/model.js';
 import { CheckpointStore } from './checkpoint_store.js';
 import type { DataConfig } from './data_config.js';
 import type { TrainingObserver } from './observer.js';
@@ -10,6 +10,7 @@ import type { OptimizerConfig } from './optimizer_config.js';
 import type { ScheduleConfig } from './schedule_config.js';
 import type { Progress } from './progress.js';
 import { augmentationOf } from './data_config.js';
+import { loadPretrained } from './pretrained.js';
 import { describeRun } from './run_configuration.js';
 import { RunFolder } from './run_folder.js';
 import { Trainer, type TrainingSummary } from './trainer.js';
@@ -28,6 +29,8 @@ export interface SessionOptions {
   seed: number;
   /** Checkpoint to continue from. */
   resume?: string;
+  /** Checkpoint to begin with the weights of, but those of a classifier of other size. */
+  pretrained?: string;
   /** Starts anew where the folder holds a run, instead of refusing to. */
   replace?: boolean;
   /** How many epochs' checkpoints stay; 3 if left out. */
@@ -51,7 +54,9 @@ export async function trainNetwork(options: SessionOptions): Promise<TrainingSum
 }
 
 async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<TrainingSummary> {
-  const { data, model: config, folder, resume, keep = 3, progress } = options;
+  const { data, model: config, folder, resume, pretrained, keep = 3, progress } = options;
+  if (resume !== undefined && pretrained !== undefined)
+    reject('pretrained', 'a new run, not one to resume', pretrained);
   const checkpoint = resume === undefined ? undefined : await readCheckpoint(resume);
   const seed = (checkpoint && readTrainingState(resume!, checkpoint.metadata).seed) ?? options.seed;
   const train = await scanImageFolder(data.train_root);
@@ -59,22 +64,35 @@ async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<T
   matchClasses(train, valid);
   requireClassCount(options.modelFile ?? 'model configuration', config, train);
 
-  const model = createModel(config, { seed });
-  const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
   const configuration = describeRun({ ...options, seed });
-  const { classes } = train;
-  const store = new CheckpointStore(folder, { keep });
-  const trainer = new Trainer({ ...options, ...loaders, model, configuration, classes, store });
+  const model = createModel(config, { seed });
   try {
-    if (checkpoint) trainer.resume(resume!, checkpoint);
-    await run.describe(configuration);
-    return await trainer.run();
+    if (pretrained !== undefined) await beginWith(pretrained, model, progress);
+    const store = new CheckpointStore(folder, { keep });
+    const { classes } = train;
+    const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
+    const trainer = new Trainer({ ...options, ...loaders, model, configuration, classes, store });
+    try {
+      if (checkpoint) trainer.resume(resume!, checkpoint);
+      await run.describe(configuration);
+      return await trainer.run();
+    } finally {
+      noteSkipped(progress, loaders.train, loaders.valid);
+      trainer.dispose();
+      await Promise.all([loaders.train.close(), loaders.valid.close()]);
+    }
   } finally {
-    noteSkipped(progress, loaders.train, loaders.valid);
-    trainer.dispose();
     model.dispose();
-    await Promise.all([loaders.train.close(), loaders.valid.close()]);
   }
+}
+
+async function beginWith(file: string, model: Model, progress: Progress): Promise<void> {
+  const { tensors } = await readCheckpoint(file);
+  const left = await loadPretrained(model, tensors, file);
+  if (left.length > 0)
+    progress.note(
+      `${file}: ${left.join(', ')} not taken: this network has ${model.numClasses} classes`,
+    );
 }
 
 function trainLoader(folder: ImageFolder, data: DataConfig, seed: number): ImageLoader {

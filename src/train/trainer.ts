@@ -1,8 +1,9 @@
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import type { Batch, ImageLoader } from '../data/loader.js';
-import { reject, RunError } from '../errors.js';
+import { reject } from '../errors.js';
 import type { Model } from '../models/model.js';
 import type { CheckpointStore } from './checkpoint_store.js';
+import { DivergedError } from './diverged_error.js';
 import { epochsWithoutImprovement } from './early_stopping.js';
 import { evaluateModel, type Evaluation } from './evaluate.js';
 import { Learner } from './learner.js';
@@ -15,11 +16,6 @@ import { learningRate } from './schedule.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
 import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
 import type { ValidationDetails } from './validation_details.js';
-
-/** The run's loss is no number any more. */
-export class DivergedError extends RunError {
-  override readonly name = 'DivergedError';
-}
 
 export interface TrainerOptions {
   model: Model;

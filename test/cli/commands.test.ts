@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.js';
@@ -40,7 +40,7 @@ describe('a tiny run', () => {
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^train 1\/2 {2}2\/3 {2}loss \d+\.\d{4} {2}top-1 .* top-5 .* images\/s {2}step .* ms {2}data .* ms$/m,
+      /^train 1\/2 {2}2\/3 {2}loss \d+\.\d{4} \(\d+\.\d{4}\) {2}top-1 .* top-5 .* images\/s {2}step .* ms {2}data .* ms$/m,
     );
     expect(stdout).toMatch(/^valid 2\/2 {2}2\/2 /m);
     expect(stdout).toContain(`best top-1`);
@@ -53,6 +53,39 @@ describe('a tiny run', () => {
     expect(summary).toMatchObject({ interrupted: false });
     expect(summary.epochs).toHaveLength(2);
     expect(stderr).toMatch(/^train 1\/2 /m);
+  });
+
+  it('starts from scratch where --resume finds no checkpoint, and says so', async () => {
+    const optim = changed(tiny.optim, { epochs: 1 });
+    const args = [...trainArguments('fresh'), '--optim', optim, '--resume'];
+    const { code, stdout } = await runMenet(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^no checkpoint at .*last\.safetensors; training from scratch\n/);
+    expect(stdout).toMatch(/^train 1\/1 {2}3\/3 {2}summary {2}loss/m);
+  });
+
+  it('begins with the weights of a checkpoint, and names what it leaves', async () => {
+    const model = changed(tiny.model, { num_classes: 3 });
+    const data = path.join(tiny.folder, 'three');
+    for (const part of ['train', 'valid'])
+      for (const label of ['heart', 'ring', 'star']) {
+        const from = path.join(tiny.folder, 'images', part, label);
+        cpSync(from, path.join(data, part, label), { recursive: true });
+      }
+    const roots = { train_root: path.join(data, 'train'), valid_root: path.join(data, 'valid') };
+    const { code, stdout } = await runMenet([
+      ...[...trainArguments('tuned'), '--model', model, '--data', changed(tiny.data, roots)],
+      ...['--optim', changed(tiny.optim, { freeze_backbone: true }), '--pretrained', checkpoint],
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      'best.safetensors: classifier.weight [8, 48], classifier.bias [8] not taken: ' +
+        'this network has 3 classes\n',
+    );
+    const frozen = 'features.init.conv.weight';
+    const run = path.join(tiny.folder, 'runs', 'tuned', 'last.safetensors');
+    const [tuned, source] = [await readCheckpoint(run), await readCheckpoint(checkpoint)];
+    expect(tuned.tensors.get(frozen)).toEqual(source.tensors.get(frozen));
   });
 
   it('evaluates', async () => {

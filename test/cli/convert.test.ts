@@ -173,10 +173,25 @@ describe.skipIf(!python)(title, () => {
       },
     );
 
-  it('loads a run, its optimizer as well, and takes a step', async () => {
-    copyFileSync(last, inside('run.safetensors'));
-    await convert(last, inside('run.pth.tar'));
-    expect(check('run', 'SGD')).toMatch(/^\d+ weights, \d+ slots, 1 groups/);
+  const adam = { betas: [0.8, 0.99], epsilon: 1e-6 };
+  it.each([
+    { name: 'SGD', momentum: 0.9, nesterov: true },
+    { name: 'RMSprop', alpha: 0.9, epsilon: 1e-6, momentum: 0.9, centered: true },
+    { name: 'Adam', ...adam },
+    { name: 'AdamW', ...adam, weight_decay_norms: false, ema_decay: 0.9 },
+    { name: 'Adadelta', rho: 0.9, epsilon: 1e-6, weight_decay_norms: false },
+  ])('loads a run of $name, its optimizer as well, and takes a step', async (optimizer) => {
+    const { name } = optimizer;
+    const optim = inside(`${name}.optim.json`);
+    const common = { learning_rate: 0.01, weight_decay: 0.01, epochs: 1 };
+    writeFileSync(optim, JSON.stringify({ ...common, ...optimizer }));
+    expect((await train(name, optim)).code).toBe(0);
+    copyFileSync(inside(`runs/${name}/last.safetensors`), inside(`${name}.safetensors`));
+    expect((await convert(inside(`${name}.safetensors`), inside(`${name}.pth.tar`))).code).toBe(0);
+    const groups = 'weight_decay_norms' in optimizer ? 2 : 1;
+    expect(check(name, name)).toMatch(
+      new RegExp(`^\\d+ weights, [1-9]\\d* slots, ${groups} groups`),
+    );
   });
 
   it.runIf(existsSync(referenceFile('')))('loads the original trainer’s checkpoint', async () => {

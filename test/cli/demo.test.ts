@@ -12,7 +12,8 @@ it.skipIf(!process.env.MENET_TEST_ALL)(
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/480 images \(0 skipped\).*top-1 9\d/);
     const page = readFileSync(path.join(folder, 'index.html'), 'utf8');
-    expect(page.match(/<figure>/g)).toHaveLength(24);
+    expect(page.match(/class="(right|wrong)">[✓✗]/g)).toHaveLength(24);
+    expect(page.match(/<polyline/g)).toHaveLength(12);
     rmSync(folder, { recursive: true });
   },
   600_000,

@@ -132,7 +132,26 @@ describe('exit code 2 and one line for', () => {
       },
       'got no folder "heart"',
     ],
-    ['nothing to resume', () => [...train({}), '--resume'], '--resume: expected a checkpoint at'],
+    [
+      'nothing to resume',
+      () => [...train({}), '--resume', 'none.safetensors'],
+      'none.safetensors: expected a readable file, got no such file',
+    ],
+    [
+      'weights to begin with and a checkpoint to resume',
+      () => [...train({}), '--pretrained', checkpoint, '--resume'],
+      '--pretrained: expected a run without --resume, got',
+    ],
+    [
+      'weights to begin with and only an evaluation',
+      () => [...train({}), '--pretrained', checkpoint, '--evaluate'],
+      '--pretrained: expected a run without --evaluate, got',
+    ],
+    [
+      'weights of another network',
+      () => [...train({ model: changed('model', { init_c: 9 }) }), '--pretrained', checkpoint],
+      'weights.safetensors: entry features.init.conv.weight: expected [9, 3, 3, 3], got [6, 3, 3, 3]',
+    ],
     [
       'a checkpoint that is none',
       () => [...train({}), '--resume', file('text.safetensors')],
@@ -328,7 +347,7 @@ describe('help', () => {
   });
 
   it('without a command lists them, --version prints the version', async () => {
-    expect((await runMenet([])).stdout).toMatch(/train .*\n.*evaluate .*\n.*predict /);
+    expect((await runMenet([])).stdout).toMatch(/train (.*\n)*.*evaluate (.*\n)*.*predict /);
     expect((await runMenet(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });

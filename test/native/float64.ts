@@ -20,13 +20,14 @@ export function runFloat64(
   op: string,
   inputs: readonly Values[],
   attributes: Record<string, Attribute>,
+  device = 'cpu',
 ): Values[] {
   const tensors = inputs.map(({ shape, data }): NativeTensor => {
-    const id = testNative.allocate(data.byteLength);
+    const id = testNative.allocate(data.byteLength, device);
     testNative.write(id, data);
     return { id, shape, dtype: 'float64' };
   });
-  const outputs = testNative.run(op, tensors, attributes);
+  const outputs = testNative.run(op, tensors, attributes, device);
   tensors.forEach(({ id }, i) => testNative.read(id, inputs[i]!.data));
   const values = outputs.map(({ id, shape }) => {
     const data = new Float64Array(shape.reduce((size, length) => size * length, 1));

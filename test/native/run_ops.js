@@ -16,6 +16,7 @@ function tensor(shape, seed) {
 
 const window = { strides: [1, 1], dilations: [1, 1], pad: [1, 1, 1, 1] };
 const images = [2, 7, 6, 37];
+const update = { learningRate: 0.1, gradientScale: 0.5, weightDecay: 0.01 };
 const cases = [
   ['Exp', [[1003]], {}],
   ['Sigmoid', [[1003]], {}],
@@ -50,11 +51,19 @@ const cases = [
   ['MaxPool', [images], { ...window, filterSize: [3, 3] }],
   ['AvgPool', [images], { ...window, filterSize: [3, 3] }],
   ['FusedBatchNorm', [images, [37], [37], [37], [37]], { varianceEpsilon: 2 }],
+  ['GradientNorm', [images, [37]], {}],
+  ['BlendUpdate', [images, images], { keep: 0.9, share: 0.1 }],
+  ['SgdUpdate', [images, images, images], { ...update, momentum: 0.9, nesterov: true }],
+  [
+    'RmspropUpdate',
+    [images, images, images, images],
+    { ...update, alpha: 0, epsilon: 1, momentum: 0.9, centered: false },
+  ],
 ];
 
 const results = cases.map(([op, shapes, attributes]) => {
   const inputs = shapes.map((shape, i) => tensor(shape, i + 1));
-  const [y] = door.run(op, inputs, attributes);
+  const [y = inputs[0]] = door.run(op, inputs, attributes); // updates are in place
   const values = new Float32Array(y.shape.reduce((a, b) => a * b, 1));
   door.read(y.id, values);
   return { op, values: [...values] };

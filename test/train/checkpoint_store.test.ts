@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -58,6 +58,15 @@ it('drops epochs of a future that a resumed run left', async () => {
   for (const epoch of [0, 1, 2, 3]) await store.saveEpoch(epoch, checkpoint(epoch));
   await store.saveEpoch(1, checkpoint(1));
   expect((await readdir(folder)).sort()).toEqual(['epoch-0002.safetensors', 'last.safetensors']);
+});
+
+it('replaces the last one after all others', async () => {
+  const store = new CheckpointStore(folder, { keep: 1 });
+  await store.saveEpoch(0, checkpoint(0));
+  mkdirSync(store.best); // what cannot be replaced stands for a kill at that moment
+  const better = checkpoint(1);
+  await expect(store.saveEpoch(1, better, better)).rejects.toThrow('EISDIR');
+  expect(await epochOf(store.last)).toBe(0);
 });
 
 it('keeps no epochs where none are wanted', async () => {

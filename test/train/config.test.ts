@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -35,6 +35,14 @@ const sgd = {
   nesterov: true,
   epochs: 120,
 };
+const adam = {
+  name: 'Adam',
+  learning_rate: 0.001,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weight_decay: 0,
+  epochs: 90,
+};
 const recipeOff = {
   weight_decay_norms: true,
   label_smoothing: 0,
@@ -66,7 +74,29 @@ function errorOf(read: (file: string) => unknown, value: unknown): string {
 it('reads what is published, with images of 224 and no recipe', () => {
   expect(readDataConfig(save(data))).toEqual({ ...data, ...dataDefaults });
   expect(readOptimizerConfig(save(sgd))).toEqual({ ...sgd, ...recipeOff });
-  expect(readScheduleConfig(save(step))).toEqual(step);
+  expect(readScheduleConfig(save(step))).toEqual({
+    ...step,
+    warmup_epochs: 0,
+    warmup_factor: 0.1,
+  });
+});
+
+describe('the published optimizer', () => {
+  const published = path.resolve(import.meta.dirname, '../../config/imagenet/optim-config');
+
+  it.each(readdirSync(published))('%s is read', (name) => {
+    expect(readOptimizerConfig(path.join(published, name)).epochs).toBeGreaterThan(1);
+  });
+});
+
+it('the recommended configurations belong together', () => {
+  const read = (kind: string) =>
+    path.resolve(import.meta.dirname, `../../config/imagenet/${kind}-config/recommended.json`);
+  const optimizer = readOptimizerConfig(read('optim'));
+  const schedule = readScheduleConfig(read('sched'));
+  expect(optimizer).toMatchObject({ weight_decay_norms: false, label_smoothing: 0.1 });
+  expect(schedule).toMatchObject({ name: 'CosineAnnealingLR', T_max: optimizer.epochs });
+  expect(readDataConfig(read('data'))).toMatchObject({ mixup_alpha: 0, cutmix_alpha: 0 });
 });
 
 describe('errors name file, field, expected and found', () => {
@@ -109,7 +139,60 @@ describe('errors name file, field, expected and found', () => {
       { ...data, random_erasing: 1.5 },
       'field random_erasing: expected at most 1, got 1.5',
     ],
-    [readOptimizerConfig, { ...sgd, name: 'Sgd' }, 'field name: expected one of "SGD", got "Sgd"'],
+    [
+      readOptimizerConfig,
+      { ...sgd, name: 'AdamX' },
+      'field name: expected one of "SGD", "RMSprop", "Adam", "AdamW", "Adadelta", got "AdamX"; ' +
+        'did you mean "Adam"?',
+    ],
+    [
+      readOptimizerConfig,
+      { ...adam, betas: [0.9] },
+      'field betas: expected at least 2 entries, got [0.9]',
+    ],
+    [
+      readOptimizerConfig,
+      { ...adam, betas: [0.9, 1] },
+      'field betas.1: expected less than 1, got 1',
+    ],
+    [
+      readOptimizerConfig,
+      { ...adam, momentum: 0.9 },
+      'field momentum: expected no such field, got 0.9',
+    ],
+    [readOptimizerConfig, { ...adam, epsilon: 0 }, 'field epsilon: expected more than 0, got 0'],
+    [
+      readOptimizerConfig,
+      { ...sgd, clip_norm: -1 },
+      'field clip_norm: expected at least 0, got -1',
+    ],
+    [readOptimizerConfig, { ...sgd, ema_decay: 1 }, 'field ema_decay: expected less than 1, got 1'],
+    [
+      readOptimizerConfig,
+      { ...sgd, accumulate_steps: 0 },
+      'field accumulate_steps: expected at least 1, got 0',
+    ],
+    [
+      readOptimizerConfig,
+      { ...sgd, weight_decay_norms: 1 },
+      'field weight_decay_norms: expected type boolean, got 1',
+    ],
+    [
+      readScheduleConfig,
+      { name: 'CosineAnnealing', T_max: 3 },
+      'field name: expected one of "StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", ' +
+        'got "CosineAnnealing"; did you mean "CosineAnnealingLR"?',
+    ],
+    [
+      readScheduleConfig,
+      { ...step, warmup_factor: 0 },
+      'field warmup_factor: expected more than 0, got 0',
+    ],
+    [
+      readScheduleConfig,
+      { ...step, warmup_epochs: -1 },
+      'field warmup_epochs: expected at least 0, got -1',
+    ],
     [
       readOptimizerConfig,
       { ...sgd, learning_rate: -1 },
@@ -135,11 +218,27 @@ describe('errors name file, field, expected and found', () => {
     expect(error).not.toContain('\n');
   });
 
+  it.each([
+    [readOptimizerConfig, sgd, 'label_smoothing', 1, 'less than 1, got 1'],
+    [readOptimizerConfig, sgd, 'ema_decay', -0.1, 'at least 0, got -0.1'],
+    [readOptimizerConfig, sgd, 'accumulate_steps', 0, 'at least 1, got 0'],
+    [readOptimizerConfig, sgd, 'clip_norm', -1, 'at least 0, got -1'],
+    [readOptimizerConfig, sgd, 'early_stopping_epochs', 1.5, 'an integer, got 1.5'],
+    [readOptimizerConfig, sgd, 'backbone_rate_factor', 0, 'more than 0, got 0'],
+    [readOptimizerConfig, sgd, 'freeze_backbone', 'yes', 'type boolean, got "yes"'],
+    [readOptimizerConfig, sgd, 'weight_decay_norms', 0, 'type boolean, got 0'],
+    [readDataConfig, data, 'mixup_alpha', -1, 'at least 0, got -1'],
+    [readDataConfig, data, 'cutmix_alpha', 101, 'at most 100, got 101'],
+  ])('of the recipe: %o, %o, %s %o', (read, good, field, value, expected) => {
+    const message = errorOf(read, { ...good, [field]: value });
+    expect(message).toContain(`field ${field}: expected ${expected}`);
+  });
+
   it('but not for a byte order mark', () => {
     const file = path.join(folder, 'marked.json');
     const schedule = { name: 'ExponentialLR', gamma: 0.9 };
     writeFileSync(file, `\uFEFF${JSON.stringify(schedule)}`);
-    expect(readScheduleConfig(file)).toEqual(schedule);
+    expect(readScheduleConfig(file)).toMatchObject(schedule);
   });
 
   it('a file that is not there', () => {

@@ -11,7 +11,7 @@ import { makeTinyRun, tinyConfigurations, type TinyRun } from './tiny_run.js';
 
 const long = Boolean(process.env.MENET_TEST_ALL);
 // Of every variant; a run is killed this often at most.
-const KILLS = long ? 100 : 2;
+const KILLS = long ? 70 : 2;
 const KILLS_PER_RUN = long ? 6 : 3;
 
 let tiny: TinyRun;
@@ -28,6 +28,18 @@ const variants = [
     name: 'the recipe: moving average, mixup, CutMix, accumulation',
     O: { ...optim, ...recipe, accumulate_steps: 2, epochs: 4 },
     D: { mixup_alpha: 0.2, cutmix_alpha: 1, random_augment: 'trivial_augment', batch_size: 4 },
+  },
+  {
+    name: 'Adam',
+    O: {
+      name: 'Adam',
+      betas: [0.9, 0.999],
+      epsilon: 1e-8,
+      learning_rate: 0.02,
+      weight_decay: 0.0001,
+      epochs: 3,
+    },
+    D: {},
   },
 ];
 
@@ -55,8 +67,13 @@ describe.concurrent.each(variants)('killed runs of $name', ({ name, O, D }) => {
   it(`end with the same bits (at least ${KILLS} kills)`, { timeout: 1_200_000 }, async () => {
     await trainWhole(configure('whole'));
     const folder = (label: string) => path.join(tiny.folder, name, label);
-    const last = (label: string) => path.join(folder(label), 'last.safetensors');
-    const whole = await timelessContents(last('whole'));
+    const contents = (label: string) =>
+      Promise.all(
+        ['last', 'best'].map((file) =>
+          timelessContents(path.join(folder(label), `${file}.safetensors`)),
+        ),
+      );
+    const whole = await contents('whole');
     const checkpointsOf = (label: string) =>
       readdirSync(folder(label))
         .filter((one) => /safetensors|tmp$|lock/.test(one))
@@ -66,7 +83,7 @@ describe.concurrent.each(variants)('killed runs of $name', ({ name, O, D }) => {
       const label = `killed-${seed}`;
       const random = randomStream(seed, 0, 0);
       kills += await trainKilled(configure(label), folder(label), KILLS_PER_RUN, random);
-      expect(await timelessContents(last(label))).toEqual(whole);
+      expect(await contents(label)).toEqual(whole);
       expect(checkpointsOf(label)).toEqual(checkpointsOf('whole'));
     }
   });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { currentMenetBackend } from '../../src/backend/menet_backend.js';
 import '../../src/backend/register.js';
 import type { Batch } from '../../src/data/loader.js';
 import { createModel, type Model } from '../../src/models/model.js';
@@ -162,6 +163,22 @@ describe('the backbone', () => {
     const { backbone, classifier } = await moves({ freeze_backbone: true });
     expect(backbone).toBe(0);
     expect(classifier).toBeGreaterThan(0);
+  });
+
+  it('has no gradients computed where it is frozen', async () => {
+    const gradients = async (freeze_backbone: boolean) => {
+      start({ freeze_backbone });
+      const run = vi.spyOn(currentMenetBackend()!, 'run');
+      await learner.learn(batch(), 0, 0);
+      const ops = run.mock.calls.map(([op]) => op);
+      run.mockRestore();
+      learner.dispose();
+      model.dispose();
+      return ops.filter((op) => /^(Stem|MeUnit)Grad$/.test(op)).length;
+    };
+    expect(await gradients(false)).toBe(7);
+    expect(await gradients(true)).toBe(0);
+    start({});
   });
 
   it('can learn at a rate of its own', async () => {

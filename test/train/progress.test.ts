@@ -13,22 +13,25 @@ function report(done: number): StepReport {
   return { done, averages, ...step, milliseconds: 20, waited: 0.5 };
 }
 
-describe('on no terminal', () => {
-  it('is a line every few steps, and one for the rest', () => {
-    const { written, stream } = recorder();
+describe('lines', () => {
+  it('come every few steps with the step’s value and the mean, and a summary at the end', () => {
+    const { written, stream } = recorder({ isTTY: true });
     const progress = createProgress(stream, 4);
     progress.start('train 1/2', 10);
-    for (let step = 1; step <= 10; step++) progress.step(report(step));
+    for (let step = 1; step <= 10; step++)
+      progress.step({ ...report(step), milliseconds: 10 * step, waited: step });
     progress.finish();
     expect(written.join('').split('\n')).toEqual([
-      'train 1/2   4/10  loss 0.2500  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
-      'train 1/2   8/10  loss 0.1250  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
-      'train 1/2  10/10  loss 0.1000  top-1 25.00  top-5 75.50  400 images/s  step 20.0 ms  data 0.5 ms',
+      'train 1/2   4/10  loss 0.5000 (0.2500)  top-1 12.50 (25.00)  top-5 87.50 (75.50)  ' +
+        '320 images/s  step 40.0 (25.0) ms  data 4.0 (2.5) ms',
+      'train 1/2   8/10  loss 0.2500 (0.1250)  top-1 12.50 (25.00)  top-5 87.50 (75.50)  ' +
+        '123 images/s  step 80.0 (45.0) ms  data 8.0 (4.5) ms',
+      'train 1/2  10/10  summary  loss 0.1000  top-1 25.00  top-5 75.50',
       '',
     ]);
   });
 
-  it('prints a last step once, and nothing for a phase without steps', () => {
+  it('are none for a phase without steps', () => {
     const { written, stream } = recorder();
     const progress = createProgress(stream, 1);
     progress.start('a', 1);
@@ -36,14 +39,14 @@ describe('on no terminal', () => {
     progress.finish();
     progress.start('b', 1);
     progress.finish();
-    expect(written).toHaveLength(1);
+    expect(written).toHaveLength(2);
   });
 });
 
-describe('on a terminal', () => {
+describe('the bar', () => {
   it('is one line, drawn again and again, that stays when the phase ends', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 300 });
-    const progress = createProgress(stream, 4);
+    const progress = createProgress(stream);
     progress.start('train 1/2', 4);
     for (let step = 1; step <= 2; step++) progress.step(report(step));
     expect(written.join('')).not.toContain('\n');
@@ -56,7 +59,7 @@ describe('on a terminal', () => {
 
   it('shows all figures on 80 columns, with what bar there is room for', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 80 });
-    const progress = createProgress(stream, 4);
+    const progress = createProgress(stream);
     progress.start('train 12/90', 999);
     progress.step(report(500));
     progress.finish();
@@ -74,7 +77,7 @@ describe('on a terminal', () => {
     [5, ''],
   ])('drops whole figures where %i columns have no room, the main ones last', (columns, line) => {
     const { written, stream } = recorder({ isTTY: true, columns });
-    const progress = createProgress(stream, 4);
+    const progress = createProgress(stream);
     progress.start('train 1/2', 4);
     progress.step(report(1));
     progress.finish();
@@ -83,7 +86,7 @@ describe('on a terminal', () => {
 
   it('puts notes above the bar', () => {
     const { written, stream } = recorder({ isTTY: true, columns: 300 });
-    const progress = createProgress(stream, 4);
+    const progress = createProgress(stream);
     progress.start('train 1/2', 4);
     progress.step(report(1));
     progress.note('a note');

@@ -6,7 +6,7 @@ function asset(name: string): string {
   return readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
 }
 
-let assets: { style: string; script: string; policy: string } | undefined;
+let assets: { style: Html; script: Html; policy: string } | undefined;
 
 /** Style and script of every page; the policy lets nothing else run, and nothing be fetched. */
 function loadAssets() {
@@ -16,7 +16,11 @@ function loadAssets() {
   const policy =
     `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; ` +
     `frame-src 'self' file:; base-uri 'none'; form-action 'none'`;
-  assets = { style, script, policy };
+  assets = {
+    style: new Html(`<style>${style}</style>`),
+    script: new Html(`<script>${script}</script>`),
+    policy,
+  };
   return assets;
 }
 
@@ -31,16 +35,12 @@ export function page(title: string, body: Html): string {
         <meta name="color-scheme" content="light dark" />
         <meta http-equiv="Content-Security-Policy" content="${policy}" />
         <title>${title}</title>
-        <style>
-          ${new Html(style)}
-        </style>
+        ${style}
       </head>
       <body>
         ${body}
         <div id="tip" role="status" hidden></div>
-        <script>
-          ${new Html(script)};
-        </script>
+        ${script}
       </body>
     </html> `.text;
 }

@@ -1,4 +1,5 @@
 import type { RecordedRun } from '../run.js';
+import type { StepRecord } from '../log_record.js';
 import type { RunHistory } from '../run_history.js';
 import { classSections } from './class_sections.js';
 import { flatten } from '../configuration.js';
@@ -15,8 +16,11 @@ const states = {
   'stopped early': 'stopped early: nothing better came',
 } as const;
 
-/** The page of one run, which renews itself in the browser while the run goes on. */
-export function runPage(run: RecordedRun): string {
+/**
+ * The page of one run, which renews itself in the browser while the run goes on.
+ * @param more a section of its own, before the details
+ */
+export function runPage(run: RecordedRun, more?: Html): string {
   const { name, history, configuration, snapshot } = run;
   const { state } = history;
   const body = html`<main data-state="${state}" data-written="${new Date().toISOString()}">
@@ -31,7 +35,7 @@ export function runPage(run: RecordedRun): string {
         <h2>Curves</h2>
         <div class="charts">${runCharts(history)}</div>
       </section>
-      ${classSections(snapshot)}
+      ${classSections(snapshot)} ${more}
       <section id="details">
         <h2>Details</h2>
         ${epochTable(history)} ${configurationTable(configuration)}
@@ -78,15 +82,7 @@ function figures({ best, epochs, steps }: RunHistory): Html {
       ['Training top-1', percent(step.top1), `step ${step.step}`],
     );
   }
-  if (step)
-    shown.push(
-      [
-        'Images per second',
-        fixed(step.images_per_second, 0),
-        `${short(step.milliseconds)} ms a step`,
-      ],
-      ['Waiting for data', percent((100 * step.waited) / step.milliseconds), 'of the time'],
-    );
+  if (step) shown.push(...pace(steps.slice(-recentRecords)));
   const items = shown.map(
     ([name, value, note]) =>
       html`<div class="card">
@@ -96,6 +92,22 @@ function figures({ best, epochs, steps }: RunHistory): Html {
       </div>`,
   );
   return html`<dl class="figures">${items}</dl>`;
+}
+
+/** Records of steps whose pace counts as the present one. */
+const recentRecords = 20;
+
+function pace(records: readonly StepRecord[]): [string, string, string][] {
+  const sum = (value: (record: StepRecord) => number) =>
+    records.reduce((total, record) => total + value(record), 0);
+  const milliseconds = sum((record) => record.milliseconds * record.steps);
+  const rate = (1000 * sum(({ images }) => images)) / milliseconds;
+  const step = milliseconds / sum(({ steps }) => steps);
+  const waited = (100 * sum((record) => record.waited * record.steps)) / milliseconds;
+  return [
+    ['Images per second', fixed(rate, 0), `${fixed(step, 1)} ms a step`],
+    ['Waiting for data', percent(waited), 'of the time'],
+  ];
 }
 
 const columns = ['Epoch', 'Rate', 'Loss', 'Top-1', 'Top-5', 'Loss', 'Top-1', 'Top-5', 'Time'];
