@@ -10,8 +10,10 @@ const onCuda = [
   'test/backend/training.test.ts',
   'test/cuda/**/*.test.ts',
   'test/models/model_backends.test.ts',
+  'test/native/gradients.test.ts',
   'test/ops/*.test.ts',
   'test/tfjs_core/specs.test.ts',
+  'test/train/step.test.ts',
 ];
 
 const testBinary =

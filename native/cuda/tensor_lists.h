@@ -31,15 +31,15 @@ struct TensorLists {
   }
 };
 
-// Calls body(lists, elements) for the inputs, K lists of inputs.size() / lists tensors one after
-// the other, as many tensors at a time as a launch takes. Lists beyond `given` are null.
+// Calls body(lists, elements) for the inputs, K lists of as many tensors one after the other, so
+// many tensors at a time as a launch takes.
 template <typename T, int K, typename Body>
-void for_tensor_lists(const Call& call, size_t given, const Body& body) {
-  const size_t count = call.inputs.size() / given;
+void for_tensor_lists(const Call& call, const Body& body) {
+  const size_t count = call.inputs.size() / K;
   for (size_t first = 0; first < count; first += kListLength) {
     TensorLists<T, K> lists{};
     for (size_t i = first; i < std::min(count, first + kListLength); ++i) {
-      for (size_t k = 0; k < given; ++k) {
+      for (size_t k = 0; k < K; ++k) {
         lists.of[k][lists.count] = call.inputs[k * count + i].template as<T>();
       }
       lists.starts[lists.count + 1] = lists.starts[lists.count] + call.inputs[i].size();
@@ -47,6 +47,30 @@ void for_tensor_lists(const Call& call, size_t given, const Body& body) {
     }
     body(lists, lists.starts[lists.count]);
   }
+}
+
+// An element of each list.
+template <typename T, int K>
+struct Elements {
+  T* of[K];
+};
+
+template <typename Rule, typename T, int K>
+__global__ void apply(TensorLists<T, K> lists, int64_t count, Rule rule) {
+  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
+    const int tensor = lists.tensor_at(e);
+    Elements<T, K> at;
+    for (int k = 0; k < K; ++k) at.of[k] = lists.of[k][tensor] + (e - lists.starts[tensor]);
+    rule(at.of);
+  }
+}
+
+// rule(of) for every element of the inputs' K lists, `of` pointing to it in each of them.
+template <typename T, int K, typename Rule>
+void update_lists(const Call& call, const Rule& rule) {
+  for_tensor_lists<T, K>(call, [&](const TensorLists<T, K>& lists, int64_t count) {
+    launch(call, apply<Rule, T, K>, grid_for(count), lists, count, rule);
+  });
 }
 
 }  // namespace menet

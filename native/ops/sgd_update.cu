@@ -1,44 +1,45 @@
+#include "cuda/math.h"
 #include "cuda/tensor_lists.h"
 
 namespace menet {
 
 namespace {
 
-template <typename T>
-struct Step {
-  T rate, momentum, decay;
+// Lists: parameters, momenta where there are any, gradients.
+template <typename T, bool with_momentum>
+struct Sgd {
+  T rate, scale, decay, momentum;
   bool nesterov;
+
+  template <int K>
+  __device__ void operator()(T* const (&of)[K]) const {
+    T *p = of[0], *v = of[1];
+    T d = scale * *of[K - 1] + decay * *p;
+    if (with_momentum) {
+      *v = momentum * *v + d;
+      d = nesterov ? d + momentum * *v : *v;
+    }
+    *p -= rate * d;
+  }
 };
 
-// Lists: parameters, gradients and, or null, momenta.
-template <typename T>
-__global__ void update(TensorLists<T, 3> lists, int64_t count, Step<T> step) {
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int tensor = lists.tensor_at(e);
-    const int64_t i = e - lists.starts[tensor];
-    T* p = lists.of[0][tensor];
-    T* b = lists.of[2][tensor];
-    T g = lists.of[1][tensor][i] + step.decay * p[i];
-    if (b != nullptr) {
-      b[i] = step.momentum * b[i] + g;
-      g = step.nesterov ? g + step.momentum * b[i] : b[i];
-    }
-    p[i] -= step.rate * g;
-  }
+template <typename T, bool with_momentum>
+void run_lists(Call& call) {
+  const auto number = [&](const char* name) {
+    return static_cast<T>(call.attributes.number(name));
+  };
+  update_lists<T, with_momentum ? 3 : 2>(
+      call,
+      Sgd<T, with_momentum>{number("learningRate"), number("gradientScale"), number("weightDecay"),
+                            number("momentum"), call.attributes.flag("nesterov")});
 }
 
 template <typename T>
 void run(Call& call) {
-  const Attributes& a = call.attributes;
-  const Step<T> step{static_cast<T>(a.number("learningRate")), static_cast<T>(a.number("momentum")),
-                     static_cast<T>(a.number("weightDecay")), a.flag("nesterov")};
-  const size_t given = step.momentum != 0 ? 3 : 2;
-  for_tensor_lists<T, 3>(call, given, [&](const TensorLists<T, 3>& lists, int64_t count) {
-    launch(call, update<T>, grid_for(count), lists, count, step);
-  });
+  call.attributes.number("momentum") != 0 ? run_lists<T, true>(call) : run_lists<T, false>(call);
 }
 
-const RegisterCuda sgd_update("SgdUpdate", [](Call& call) {
+const RegisterCuda sgd_update_op("SgdUpdate", [](Call& call) {
   if (call.inputs.empty()) return;
   with_float_type(call.inputs[0].dtype, [&](auto zero) { run<decltype(zero)>(call); });
 });
