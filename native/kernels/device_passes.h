@@ -254,29 +254,31 @@ struct SumEnd {
 
 // --- Kernels
 
-// Blocks: x tiles of 64 pixels, y of 64 columns, z groups.
-template <typename T, typename A, typename B, typename End>
+// Blocks: x tiles of 64 pixels, y of columns, z groups.
+template <typename T, int kEachColumns, typename A, typename B, typename End>
 __global__ void __launch_bounds__(kTileThreads) product(A a, B b, End end, MatmulShape shape) {
   a.select(blockIdx.z);
   b.select(blockIdx.z);
-  const int64_t column0 = static_cast<int64_t>(blockIdx.y) * kTileSide;
-  TilePart<T, kEachSide, kEachSide, kTileThreads / 16, kTileSide> part;
+  const int64_t column0 = static_cast<int64_t>(blockIdx.y) * 16 * kEachColumns;
+  TilePart<T, kEachRows, kEachColumns, kTileThreads / 16, 16 * kEachColumns> part;
   part.tile = blockIdx.x;
   part.pixels = shape.rows;
   part.line = static_cast<int>(threadIdx.x) / 16;
-  for (int k = 0; k < kEachSide; ++k) {
-    part.rows[k] = tile_row(k);
-    part.columns[k] = tile_column(k);
-  }
-  multiply_tile(shape, a, b, part.tile * kTileSide, column0, 0, shape.depth, part.values);
+  for (int i = 0; i < kEachRows; ++i) part.rows[i] = tile_row(i);
+  for (int j = 0; j < kEachColumns; ++j) part.columns[j] = tile_column(j);
+  multiply_tile<T, kEachColumns>(shape, a, b, part.tile * kTileHeight, column0, 0, shape.depth,
+                                 part.values);
   end(part, blockIdx.z * shape.columns + column0, shape.columns - column0);
 }
 
 template <typename T, typename A, typename B, typename End>
 void launch_product(const Call& call, const A& a, const B& b, const End& end,
                     const MatmulShape& shape) {
-  static_assert(kTileSide == kTilePixels);
-  launch(call, product<T, A, B, End>, matmul_grid(shape), a, b, end, shape);
+  static_assert(kTileHeight == kTilePixels);
+  with_tile_columns(shape, [&](auto columns) {
+    launch(call, product<T, decltype(columns)::value, A, B, End>, matmul_grid(shape), a, b, end,
+           shape);
+  });
 }
 
 constexpr int kMapWidth = 32;  // channels of a block of tile_map
@@ -317,14 +319,11 @@ template <typename T, typename A, typename B>
 void launch_weight_gradient(Call& call, const A& a, const B& b, const WeightLayout& layout,
                             int64_t pixels, T* d_weights) {
   MatmulShape shape{layout.depth, layout.channels, pixels, layout.groups};
-  const int64_t tiles =
-      ceil_div(layout.depth, kTileSide) * ceil_div(layout.channels, kTileSide) * layout.groups;
-  const int64_t wanted = std::max<int64_t>(1, kMostBlocks / 4 / tiles);
-  shape.splits = std::clamp<int64_t>(pixels / 256, 1, wanted);
+  shape.splits = depth_splits(shape);
   const int64_t size = layout.groups * layout.depth * layout.channels;
   T* partials = shape.splits == 1 ? d_weights : call.scratch<T>(shape.splits * size);
   const WeightGradient<T> c{partials, layout};
-  launch(call, matmul<T, A, B, WeightGradient<T>>, matmul_grid(shape), a, b, c, shape);
+  launch_matmul_to<T>(call, a, b, c, shape);
   if (shape.splits == 1) return;
   sum_partials(call, static_cast<const T*>(partials), shape.splits, size, d_weights);
 }
