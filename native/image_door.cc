@@ -1,11 +1,14 @@
 #include "image_door.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include "core/error.h"
 #include "host_bytes.h"
+#include "image/alter.h"
 #include "image/color_jitter.h"
+#include "image/mapped_file.h"
 #include "image/resample.h"
 
 namespace menet {
@@ -38,11 +41,12 @@ Napi::Object object_in(const Napi::Object& object, const char* name) {
   return value.As<Napi::Object>();
 }
 
-int64_t integer_in(const Napi::Object& object, const char* name, double least) {
+int64_t integer_in(const Napi::Object& object, const char* name, double least,
+                   double most = kLongestSide) {
   const Napi::Value value = object.Get(name);
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= least && number <= kLongestSide) || number != std::floor(number)) {
-    throw_error(name, ": expected a whole number of ", least, " to ", kLongestSide);
+  if (!(number >= least && number <= most) || number != std::floor(number)) {
+    throw_error(name, ": expected a whole number of ", least, " to ", most);
   }
   return static_cast<int64_t>(number);
 }
@@ -74,22 +78,77 @@ void expect_bytes(const HostBytes& bytes, int64_t expected, const char* name) {
   throw_error(name, ": expected ", expected, " bytes, got ", bytes.size);
 }
 
+// What both kinds of resampling take, but for where the pixels are: ({width, height, ...},
+// placement, out).
+struct Resampling {
+  Image image;
+  Placement placement;
+
+  explicit Resampling(const Napi::CallbackInfo& info) {
+    const Napi::Object pixels = object_at(info, 0, "image");
+    image = {nullptr, integer_in(pixels, "width", 1), integer_in(pixels, "height", 1)};
+    placement = placement_of(object_at(info, 1, "placement"));
+    expect_inside(placement.source, image.width, image.height, "source");
+    expect_inside(placement.crop, placement.resized_width, placement.resized_height, "crop");
+  }
+
+  int64_t bytes() const { return image.width * image.height * 3; }
+
+  // Last, after all properties have been read: no getter can take the memory away any more.
+  void run(const uint8_t* data, const Napi::Value& target) {
+    const HostBytes out = host_bytes(target);
+    expect_bytes(out, placement.crop.width * placement.crop.height * 3, "out");
+    image.data = data;
+    resample(image, placement, static_cast<uint8_t*>(out.data));
+  }
+};
+
 // resample({data, width, height}, placement, out)
 void resample_image(const Napi::CallbackInfo& info) {
-  const Napi::Object pixels = object_at(info, 0, "image");
-  Image image{nullptr, integer_in(pixels, "width", 1), integer_in(pixels, "height", 1)};
-  const Napi::Value data = pixels.Get("data");
-  const Placement placement = placement_of(object_at(info, 1, "placement"));
-  expect_inside(placement.source, image.width, image.height, "source");
-  expect_inside(placement.crop, placement.resized_width, placement.resized_height, "crop");
-  // No property is read after this, so that no getter can take the memory away.
+  const Napi::Value data = object_at(info, 0, "image").Get("data");
+  Resampling resampling(info);
   const HostBytes in = host_bytes(data);
-  const HostBytes out = host_bytes(info[2]);
-  expect_bytes(in, image.width * image.height * 3, "image");
-  expect_bytes(out, placement.crop.width * placement.crop.height * 3, "out");
-  image.data = static_cast<const uint8_t*>(in.data);
-  resample(image, placement, static_cast<uint8_t*>(out.data));
+  expect_bytes(in, resampling.bytes(), "image");
+  resampling.run(static_cast<const uint8_t*>(in.data), info[2]);
 }
+
+// new ImageFile(descriptor, path): raw images in a file that is mapped into memory.
+class ImageFile : public Napi::ObjectWrap<ImageFile> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "ImageFile", {InstanceMethod("resample", &ImageFile::Resample)});
+  }
+
+  explicit ImageFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ImageFile>(info) {
+    try {
+      if (!info[0].IsNumber() || !info[1].IsString()) {
+        throw_error("expected the descriptor of a file and its path");
+      }
+      const int descriptor = info[0].As<Napi::Number>().Int32Value();
+      file_ = std::make_unique<MappedFile>(descriptor, info[1].As<Napi::String>());
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+ private:
+  // resample({offset, width, height}, placement, out)
+  void Resample(const Napi::CallbackInfo& info) {
+    constexpr double kLargest = 9007199254740991.0;
+    try {
+      const int64_t offset = integer_in(object_at(info, 0, "image"), "offset", 0, kLargest);
+      Resampling resampling(info);
+      const auto bytes = static_cast<uint64_t>(resampling.bytes());
+      resampling.run(file_->range(static_cast<uint64_t>(offset), bytes), info[2]);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+  std::unique_ptr<MappedFile> file_;
+};
 
 // What the adjustments take: (rgb, amount), changed in place.
 struct Adjustment {
@@ -129,6 +188,80 @@ void adjust_hue(const Napi::CallbackInfo& info) {
   MENET_SIMD(turn_hues)(rgb, pixels, static_cast<int>(turns * 255));
 }
 
+// An image that is changed in place.
+struct Target {
+  int64_t width, height;
+  uint8_t* rgb;
+};
+
+// Reads the image last, so that no getter can take the memory away.
+Target target_of(const Napi::CallbackInfo& info) {
+  const Napi::Object pixels = object_at(info, 0, "image");
+  Target target{integer_in(pixels, "width", 1), integer_in(pixels, "height", 1), nullptr};
+  if (target.width > kLongestAlteredSide || target.height > kLongestAlteredSide) {
+    throw_error("image: expected sides of at most ", kLongestAlteredSide);
+  }
+  const HostBytes bytes = host_bytes(pixels.Get("data"));
+  expect_bytes(bytes, target.width * target.height * 3, "image");
+  target.rgb = static_cast<uint8_t*>(bytes.data);
+  return target;
+}
+
+double number_at(const Napi::Value& value, double largest) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (!(std::abs(number) <= largest)) {
+    throw_error("expected a number of -", largest, " to ", largest);
+  }
+  return number;
+}
+
+// transformNearest({data, width, height}, [a, b, c, d, e, f])
+void transform_image(const Napi::CallbackInfo& info) {
+  if (!info[1].IsArray()) throw_error("matrix: expected six numbers");
+  const Napi::Array list = info[1].As<Napi::Array>();
+  double m[6];
+  for (uint32_t i = 0; i < 6; ++i) m[i] = number_at(list.Get(i), kLargestCoefficient);
+  const Target image = target_of(info);
+  transform_nearest(image.rgb, image.width, image.height, {m[0], m[1], m[2], m[3], m[4], m[5]});
+}
+
+// sharpen({data, width, height}, factor)
+void sharpen_image(const Napi::CallbackInfo& info) {
+  const double factor = number_at(info[1], 1e6);
+  const Target image = target_of(info);
+  sharpen(image.rgb, image.width, image.height, static_cast<float>(factor));
+}
+
+// Bytes of whole pixels, and a table of one entry for each channel's levels.
+struct Levels {
+  HostBytes rgb, table;
+  int64_t pixels;
+};
+
+Levels levels_of(const Napi::CallbackInfo& info, size_t entry_bytes) {
+  const HostBytes rgb = host_bytes(info[0]), table = host_bytes(info[1]);
+  if (rgb.size % 3 != 0) throw_error("expected 3 bytes per pixel, got ", rgb.size);
+  expect_bytes(table, static_cast<int64_t>(3 * kLevels * entry_bytes), "table");
+  if (reinterpret_cast<uintptr_t>(table.data) % entry_bytes != 0) {
+    throw_error("table: expected entries of ", entry_bytes, " bytes");
+  }
+  return {rgb, table, static_cast<int64_t>(rgb.size / 3)};
+}
+
+// countLevels(rgb, counts): counts is a Uint32Array
+void count_image_levels(const Napi::CallbackInfo& info) {
+  const Levels levels = levels_of(info, sizeof(uint32_t));
+  count_levels(static_cast<const uint8_t*>(levels.rgb.data), levels.pixels,
+               static_cast<uint32_t*>(levels.table.data));
+}
+
+// mapLevels(rgb, table)
+void map_image_levels(const Napi::CallbackInfo& info) {
+  const Levels levels = levels_of(info, sizeof(uint8_t));
+  map_levels(static_cast<uint8_t*>(levels.rgb.data), levels.pixels,
+             static_cast<const uint8_t*>(levels.table.data));
+}
+
 }  // namespace
 
 void define_image_door(Napi::Env env, Napi::Object exports) {
@@ -138,6 +271,11 @@ void define_image_door(Napi::Env env, Napi::Object exports) {
   images.Set("adjustContrast", Napi::Function::New<guarded<adjust_contrast>>(env));
   images.Set("adjustSaturation", Napi::Function::New<guarded<adjust_saturation>>(env));
   images.Set("adjustHue", Napi::Function::New<guarded<adjust_hue>>(env));
+  images.Set("transformNearest", Napi::Function::New<guarded<transform_image>>(env));
+  images.Set("sharpen", Napi::Function::New<guarded<sharpen_image>>(env));
+  images.Set("countLevels", Napi::Function::New<guarded<count_image_levels>>(env));
+  images.Set("mapLevels", Napi::Function::New<guarded<map_image_levels>>(env));
+  images.Set("ImageFile", ImageFile::Define(env));
   exports.Set("images", images);
 }
 

@@ -13,7 +13,8 @@ run('npx', [
 ]);
 const runtime = execFileSync('gcc', ['-print-file-name=libasan.so']).toString().trim();
 const binary = resolve(root, 'build/sanitize/Release/menet.node');
-const tests = ['test/ops/native', 'test/native', 'test/backend', 'test/cuda'];
+const images = ['alter', 'color_jitter', 'resample'].map((name) => `test/data/${name}.test.ts`);
+const tests = ['test/ops/native', 'test/native', 'test/backend', 'test/cuda', ...images];
 // There is no cache in this build, whose behaviour allocator.test.ts is about.
 const vitest = ['vitest', 'run', '--pool=forks', '--exclude', 'test/native/allocator.test.ts'];
 run('npx', [...vitest, ...tests], {

@@ -63,11 +63,13 @@ export { type Clipping, clipGradients, gradientNorm } from './ops/gradient_norm.
 export { type UpdateOptions } from './ops/multi_tensor.js';
 export { rmspropUpdate, type RmspropOptions, type RmspropSlots } from './ops/rmsprop_update.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';
+export { RunRecorder, type RecorderOptions } from './report/recorder.js';
 export { drawModel } from './inspect/graph.js';
 export { formatInspection, type Inspection, inspectModel } from './inspect/inspect.js';
 export { decodeImage } from './data/decode.js';
 export { type DemoImageOptions, makeDemoImages } from './data/demo_images.js';
 export { type ImageFolder, matchClasses, scanImageFolder } from './data/image_folder.js';
+export { closeRawCache, type CacheOptions, openRawCache, type RawCache } from './data/raw_cache.js';
 export { type Batch, ImageLoader, type LoaderOptions } from './data/loader.js';
 export { type FusedLayerArgs } from './layers/fused_layer.js';
 export {

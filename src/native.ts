@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { ImageKernels } from './native_images.js';
+import type { NativeImages } from './native_images.js';
 
 /** Element types of native buffers; float64 in the test build alone. */
 export type NativeDType = 'float32' | 'int32' | 'bool' | 'uint8' | 'float64';
@@ -65,7 +65,7 @@ export interface Native {
   memory(device?: string): NativeMemory;
   resetPeak(device?: string): void;
   releaseCache(device?: string): void;
-  readonly images: ImageKernels;
+  readonly images: NativeImages;
 }
 
 const require = createRequire(import.meta.url);

@@ -9,7 +9,9 @@ void check_lists(const Call& call, size_t lists) {
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     call.expect_float(i, "tensor");
     call.expect_dtype(i, "tensor", call.inputs[0].dtype);
-    call.expect_shape(i, "tensor", call.inputs[i % count].shape);
+    const Shape& shape = call.inputs[i % count].shape;
+    call.expect(call.inputs[i].shape == shape, "input ", i, ": expected shape ", to_string(shape),
+                ", got ", to_string(call.inputs[i].shape));
   }
 }
 

@@ -12,7 +12,11 @@ namespace menet {
 
 constexpr int64_t kPad = 16;  // lanes of the widest vector of the narrowest type
 
-inline int64_t pad(int64_t n) { return (n + kPad - 1) / kPad * kPad; }
+// Rows that lie a multiple of a KiB apart share few sets of a cache, so there are none.
+inline int64_t pad(int64_t n) {
+  const int64_t padded = (n + kPad - 1) / kPad * kPad;
+  return padded % 256 == 0 ? padded + kPad : padded;
+}
 
 // a = act((z - mean) * scale + offset), act being relu or nothing; scale null: a = z.
 // With a gate: a * sigmoid((gate - gate_mean) * gate_scale + gate_offset). The mean is

@@ -21,22 +21,20 @@ inline int64_t transposed_size(const WeightLayout& w) {
   return w.groups * w.channels * pad(w.depth);
 }
 
-// body(weight's index, g, k, n) for all elements.
+// body(a row's first weight, g, k) for the rows of `channels` weights that are contiguous.
 template <typename Body>
-void for_each_weight(const WeightLayout& w, const Body& body) {
-  for (int64_t g = 0; g < w.groups; ++g) {
-    for (int64_t k = 0; k < w.depth; ++k) {
-      for (int64_t n = 0; n < w.channels; ++n) body(w.index(g, k, n), g, k, n);
-    }
+void for_each_row(const WeightLayout& w, const Body& body) {
+  for (int64_t k = 0; k < w.depth; ++k) {
+    for (int64_t g = 0; g < w.groups; ++g) body(w.index(g, k, 0), g, k);
   }
 }
 
 // [groups][depth][pad(channels)]
 template <typename T>
 void pack(const WeightLayout& w, const T* weights, T* packed) {
-  std::fill_n(packed, packed_size(w), T(0));
-  for_each_weight(w, [&](int64_t i, int64_t g, int64_t k, int64_t n) {
-    packed[(g * w.depth + k) * pad(w.channels) + n] = weights[i];
+  for_each_row(w, [&](int64_t i, int64_t g, int64_t k) {
+    T* row = packed + (g * w.depth + k) * pad(w.channels);
+    std::fill(std::copy_n(weights + i, w.channels, row), row + pad(w.channels), T(0));
   });
 }
 
@@ -44,15 +42,22 @@ void pack(const WeightLayout& w, const T* weights, T* packed) {
 template <typename T>
 void pack_transposed(const WeightLayout& w, const T* weights, T* packed) {
   std::fill_n(packed, transposed_size(w), T(0));
-  for_each_weight(w, [&](int64_t i, int64_t g, int64_t k, int64_t n) {
-    packed[(g * w.channels + n) * pad(w.depth) + k] = weights[i];
-  });
+  constexpr int64_t kBlock = 16;  // rows whose cache lines are written together
+  for (int64_t g = 0; g < w.groups; ++g) {
+    for (int64_t top = 0; top < w.depth; top += kBlock) {
+      const int64_t bottom = std::min(top + kBlock, w.depth);
+      for (int64_t n = 0; n < w.channels; ++n) {
+        T* row = packed + (g * w.channels + n) * pad(w.depth);
+        for (int64_t k = top; k < bottom; ++k) row[k] = weights[w.index(g, k, n)];
+      }
+    }
+  }
 }
 
 template <typename T>
 void unpack(const WeightLayout& w, const T* packed, T* weights) {
-  for_each_weight(w, [&](int64_t i, int64_t g, int64_t k, int64_t n) {
-    weights[i] = packed[(g * w.depth + k) * pad(w.channels) + n];
+  for_each_row(w, [&](int64_t i, int64_t g, int64_t k) {
+    std::copy_n(packed + (g * w.depth + k) * pad(w.channels), w.channels, weights + i);
   });
 }
 

@@ -9,6 +9,11 @@ namespace menet {
 
 constexpr int64_t kTileRows = 48;
 
+// Pixels of a tile: every tile reads all weights, so it is larger where those fill a cache.
+inline int64_t tile_rows(int64_t in, int64_t out, int64_t groups) {
+  return in * out / groups < (1 << 18) ? kTileRows : 4 * kTileRows;
+}
+
 template <typename T>
 struct PointwiseForward {
   Source<T> in;
@@ -26,7 +31,7 @@ struct PointwiseForward {
 };
 
 inline int64_t pointwise_forward_scratch(int64_t in, int64_t out, int64_t groups) {
-  return kTileRows * (pad(in) + pad(out / groups)) + kPad;
+  return tile_rows(in, out, groups) * (pad(in) + pad(out / groups)) + kPad;
 }
 
 template <typename T>
@@ -44,7 +49,8 @@ struct PointwiseBackward {
 };
 
 inline int64_t pointwise_backward_scratch(int64_t in, int64_t out, int64_t groups) {
-  return kTileRows * (pad(in) + groups * pad(out / groups) + pad(in / groups)) + 4 * pad(in) + kPad;
+  const int64_t row = pad(in) + groups * pad(out / groups) + pad(in / groups);
+  return tile_rows(in, out, groups) * row + 4 * pad(in) + kPad;
 }
 
 // Elements of a thread's accumulator of the weights' gradient:

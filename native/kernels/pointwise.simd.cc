@@ -64,9 +64,10 @@ void pointwise_forward(const PointwiseForward<T>& args, int64_t begin, int64_t e
   const int64_t depth = args.in.channels / args.groups;
   const int64_t channels = args.out_channels / args.groups;
   const int64_t stride = pad(channels);
-  T* out_tile = scratch + kTileRows * pad(args.in.channels);
-  for (int64_t p = begin; p < end; p += kTileRows) {
-    const int64_t rows = end - p < kTileRows ? end - p : kTileRows;
+  const int64_t tile = tile_rows(args.in.channels, args.out_channels, args.groups);
+  T* out_tile = scratch + tile * pad(args.in.channels);
+  for (int64_t p = begin; p < end; p += tile) {
+    const int64_t rows = end - p < tile ? end - p : tile;
     const Strided<T> in = read_tile(args.in, p, rows, scratch);
     for (int64_t g = 0; g < args.groups; ++g) {
       gemm<T, false>(rows, padded<T>(channels), depth, {in.data + g * depth, in.row, 1},
@@ -175,13 +176,14 @@ void pointwise_backward(const PointwiseBackward<T>& args, int64_t begin, int64_t
   const int64_t channels = args.out.channels / args.groups;
   const int64_t out_stride = pad(channels);
   const int64_t in_stride = pad(depth);
-  T* dz = scratch + kTileRows * pad(in_channels);
-  T* d_tile = dz + kTileRows * args.groups * out_stride;
-  T* sum_rows = d_tile + kTileRows * in_stride;
+  const int64_t tile = tile_rows(in_channels, args.out.channels, args.groups);
+  T* dz = scratch + tile * pad(in_channels);
+  T* d_tile = dz + tile * args.groups * out_stride;
+  T* sum_rows = d_tile + tile * in_stride;
   const BlockSums<T> in_sums{sum_rows, sum_rows + pad(in_channels)};
   const BlockSums<T> e_sums{sum_rows + 2 * pad(in_channels), sum_rows + 3 * pad(in_channels)};
-  for (int64_t p = begin; p < end; p += kTileRows) {
-    const int64_t rows = end - p < kTileRows ? end - p : kTileRows;
+  for (int64_t p = begin; p < end; p += tile) {
+    const int64_t rows = end - p < tile ? end - p : tile;
     read_gradient_tile(args, p, rows, dz);
     const Strided<T> in = read_tile(args.in, p, rows, scratch);
     if (sums != nullptr) in_sums.clear(in_channels);

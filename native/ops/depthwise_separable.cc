@@ -66,20 +66,22 @@ void run_training(Call& call, const Separable<T>& s, const T* taps, const T* wei
   save(n2, save(n1, call.outputs[3].as<T>()));
 }
 
-// Some rows at a time through both convolutions, so that z1 stays in cache.
+// A block of rows at a time through both convolutions, so that z1 stays in cache.
 template <typename T>
 void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* weights) {
   const Normalization<T> n1 = running_normalization(s.bn_depthwise);
   const Normalization<T> n2 = running_normalization(s.pointwise.bn);
   T* y = call.outputs[0].as<T>();
-  const int64_t row = s.map.out_width;
-  const int64_t z1_size = pad(kDepthwiseRows * row * s.in());
+  const int64_t width = s.map.out_width;
+  const int64_t most_rows = std::max(kDepthwiseRows, tile_rows(s.in(), s.out(), 1) / width);
+  const int64_t z1_size = pad(most_rows * width * s.in());
   const int64_t tile_size = std::max(depthwise_forward_scratch(s.map, s.in()),
                                      pointwise_forward_scratch(s.in(), s.out(), 1));
   const auto body = [&](int64_t begin, int64_t end, int, T* memory) {
     T* tile = memory + z1_size;
-    for (int64_t top = begin; top < end; top += kDepthwiseRows) {
-      const int64_t rows = std::min(kDepthwiseRows, end - top);
+    for (int64_t top = begin; top < end;) {
+      const int64_t blocks = (end - top + most_rows - 1) / most_rows;  // even ones
+      const int64_t rows = (end - top + blocks - 1) / blocks;
       const DepthwiseForward<T> depthwise{raw<T>(s.x, s.in()), s.map, taps, memory, top};
       MENET_SIMD(depthwise_forward<T>)(depthwise, top, top + rows, nullptr, tile);
       const PointwiseForward<T> pointwise{normalized<T>(memory, s.in(), n1, true),
@@ -87,16 +89,18 @@ void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* we
                                           1,
                                           weights,
                                           nullptr,
-                                          y + top * row * s.out(),
+                                          y + top * width * s.out(),
                                           s.out(),
                                           n2.mean.data(),
                                           n2.scale.data(),
                                           n2.offset.data(),
                                           nullptr};
-      MENET_SIMD(pointwise_forward<T>)(pointwise, 0, rows * row, nullptr, tile);
+      MENET_SIMD(pointwise_forward<T>)(pointwise, 0, rows * width, nullptr, tile);
+      top += rows;
     }
   };
-  Runner{call.device()}.run<T>(s.out_rows(), kDepthwiseRows, z1_size + tile_size, body);
+  const int64_t grain = std::max<int64_t>(1, kTileRows / width);
+  Runner{call.device()}.run<T>(s.out_rows(), grain, z1_size + tile_size, body);
 }
 
 void run(Call& call) {

@@ -54,6 +54,15 @@ export interface LossCase {
   classes: number;
 }
 
+/** An optimizer's step over all parameters of a network. */
+export interface UpdateCase {
+  kind: 'update';
+  op: 'sgdUpdate' | 'rmspropUpdate' | 'adamUpdate' | 'adadeltaUpdate' | 'blendUpdate';
+  id: string;
+  batch: number;
+  model: string;
+}
+
 /** Inference, and a whole training step with its update. */
 export interface NetworkCase {
   kind: 'network';
@@ -64,7 +73,12 @@ export interface NetworkCase {
   model: string;
 }
 
-export type BenchCase = UnitCase | SeparableCase | StemCase | LossCase | NetworkCase;
+export type BenchCase = UnitCase | SeparableCase | StemCase | LossCase | UpdateCase | NetworkCase;
+
+/** The modes that a case has; an update is no function to differentiate. */
+export function modesOf({ kind }: BenchCase): readonly Mode[] {
+  return kind === 'update' ? ['forward'] : ['forward', 'gradient'];
+}
 
 /** Fields of a published model configuration that shapes follow from. */
 interface Network {
@@ -92,12 +106,21 @@ export function modelFile(name: string): string {
 
 const unitOps = ['groupConvShuffleDepthwise', 'mergeEvolve', 'meUnit', 'shuffleUnit'] as const;
 
+const updateOps = [
+  'sgdUpdate',
+  'rmspropUpdate',
+  'adamUpdate',
+  'adadeltaUpdate',
+  'blendUpdate',
+] as const;
+
 /** Every operation the benchmark knows, in the order of its rows. */
 export const benchOps: readonly string[] = [
   ...unitOps,
   'depthwiseSeparable',
   'stem',
   'softmaxCrossEntropy',
+  ...updateOps,
   'network',
 ];
 
@@ -122,6 +145,7 @@ function fullCases(): BenchCase[] {
     ...separableCases(1, batch),
     ...[small, middle, large].map((name) => stemCase(name, batch, 224)),
     lossCase(batch),
+    ...updateOps.map((op) => updateCase(op, middle)),
     ...[middle, ...relatives].map((name) => networkCase(name, 2, 224)),
     networkCase(middle, batch, 224),
   ];
@@ -136,6 +160,7 @@ function quickCases(): BenchCase[] {
     ...separable,
     stemCase(small, batch, 64),
     lossCase(batch),
+    ...updateOps.map((op) => updateCase(op, small)),
     networkCase(small, batch, 64),
   ];
 }
@@ -188,6 +213,10 @@ function stemCase(name: string, batch: number, size: number): StemCase {
 
 function lossCase(batch: number): LossCase {
   return { kind: 'loss', op: 'softmaxCrossEntropy', id: '1000 classes', batch, classes: 1000 };
+}
+
+function updateCase(op: UpdateCase['op'], model: string): UpdateCase {
+  return { kind: 'update', op, id: `all of ${shortName(model)}`, batch: 1, model };
 }
 
 function networkCase(name: string, batch: number, size: number): NetworkCase {

@@ -1,4 +1,4 @@
-import type { BenchCase, Mode } from './cases.js';
+import { type BenchCase, type Mode, modesOf } from './cases.js';
 import { difference } from './compare.js';
 import { DriverProcess } from './driver_process.js';
 import { type DriverName, driverNames } from './messages.js';
@@ -34,14 +34,14 @@ export interface Row {
 /** Outputs that differ by more than this are not the same computation. */
 const TOLERANCE = 1e-3;
 
-/** Measures a case in both modes, with every driver in a process of its own. */
+/** Measures a case in its modes, with every driver in a process of its own. */
 export async function* measure(
   benchCase: BenchCase,
   options: MeasureOptions,
 ): AsyncGenerator<Row, void> {
   const processes = driverNames.map((name) => new DriverProcess(name, options.threads));
   try {
-    for (const mode of ['forward', 'gradient'] as const)
+    for (const mode of modesOf(benchCase))
       yield await measureMode(processes, benchCase, mode, options);
   } finally {
     for (const driver of processes) driver.stop();

@@ -4,6 +4,7 @@ import { prepareNetwork } from './network.js';
 import { lossOperation, type Operation, separableOperation, stemOperation } from './operation.js';
 import { Random } from './random.js';
 import { unitOperation } from './unit_operation.js';
+import { prepareUpdate } from './update.js';
 
 /** Something to time: a call gives tensors that the caller disposes. */
 export type Subject = () => tf.Tensor[];
@@ -14,6 +15,7 @@ export type Subject = () => tf.Tensor[];
  */
 export function prepare(benchCase: BenchCase, mode: Mode, fused: boolean): Subject {
   if (benchCase.kind === 'network') return prepareNetwork(benchCase, mode, fused);
+  if (benchCase.kind === 'update') return prepareUpdate(benchCase, fused);
   const operation = makeOperation(benchCase, fused);
   if (mode === 'forward') return () => [tf.tidy(() => operation.call(false))];
   const dy = tf.tidy(() => new Random(7).tensor(operation.call(false).shape as [number]));
@@ -22,7 +24,7 @@ export function prepare(benchCase: BenchCase, mode: Mode, fused: boolean): Subje
 }
 
 function makeOperation(
-  benchCase: Exclude<BenchCase, { kind: 'network' }>,
+  benchCase: Exclude<BenchCase, { kind: 'network' | 'update' }>,
   fused: boolean,
 ): Operation {
   const random = new Random(1);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { listClasses } from '../data/image_folder.js';
 import { readModelConfig } from '../models/model.js';
-import { convertCheckpoint } from '../train/convert.js';
+import { type Conversion, convertCheckpoint } from '../train/convert.js';
 import { readDataConfig } from '../train/data_config.js';
 import { defineCommand } from './command.js';
 import { printJson } from './output.js';
@@ -32,15 +32,21 @@ export const convert = defineCommand({
     await tf.setBackend('cpu');
     const result = await convertCheckpoint({ model: config, input, output, classes, name: label });
     if (json) printJson(result);
-    else
-      console.log(
-        `${output}: ${result.weights} weights, ${result.optimizer} tensors of the optimizer, ` +
-          `${result.classes === 0 ? 'no' : result.classes} class names`,
-      );
+    else console.log(describe(result));
     return 0;
   },
 });
 
 async function classesOf(file: string): Promise<string[]> {
   return listClasses(readDataConfig(file).train_root);
+}
+
+function describe({ output, weights, average, optimizer, classes }: Conversion): string {
+  const parts = [
+    `${weights} weights`,
+    ...(average > 0 ? [`${average} averaged weights`] : []),
+    `${optimizer} tensors of the optimizer`,
+    `${classes === 0 ? 'no' : classes} class names`,
+  ];
+  return `${output}: ${parts.join(', ')}`;
 }

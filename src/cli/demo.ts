@@ -90,7 +90,7 @@ async function showResults(
 ): Promise<number> {
   const data = readDataConfig(files.data);
   const trained = await loadTrainedModel(files.model, best);
-  const evaluation = await evaluateTrained(trained, data, progress);
+  const evaluation = await evaluateTrained(trained, data, { progress });
   printEvaluation(evaluation, false);
   const predictions = await predictSome(trained, data.valid_root);
   const seconds = (performance.now() - started) / 1000;

@@ -1,13 +1,15 @@
 import { scanImageFolder } from '../data/image_folder.js';
+import { closeRawCache } from '../data/raw_cache.js';
 import { reject } from '../errors.js';
 import { readDataConfig, type DataConfig } from '../train/data_config.js';
 import { evaluateModel, type Evaluation } from '../train/evaluate.js';
-import type { Progress } from '../train/progress.js';
-import { evaluationLoader, noteSkipped } from '../train/session.js';
+import { openFolderCache, type CacheRequest } from '../train/folder_cache.js';
+import { evaluationLoader } from '../train/loaders.js';
+import { noteSkipped } from '../train/session.js';
 import { computeFlags, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
-import { printJson, progressFlags, progressFor } from './output.js';
+import { cacheFlag, printJson, progressFlags, progressFor } from './output.js';
 
 /** `menet evaluate` */
 export const evaluate = defineCommand({
@@ -18,6 +20,7 @@ export const evaluate = defineCommand({
   flags: {
     data: { help: 'data configuration (JSON)', value: 'FILE', required: true },
     ...modelFlags,
+    cache: cacheFlag,
     ...progressFlags,
     ...computeFlags,
   },
@@ -25,7 +28,10 @@ export const evaluate = defineCommand({
     const data = readDataConfig(values.data);
     await useBackend(values);
     const trained = await loadTrainedModel(values.model, values.checkpoint);
-    const evaluation = await evaluateTrained(trained, data, progressFor(values));
+    const evaluation = await evaluateTrained(trained, data, {
+      cache: values.cache,
+      progress: progressFor(values),
+    });
     printEvaluation(evaluation, values.json);
     return 0;
   },
@@ -35,11 +41,13 @@ export const evaluate = defineCommand({
 export async function evaluateTrained(
   { model, classes }: TrainedModel,
   data: DataConfig,
-  progress: Progress,
+  request: CacheRequest,
 ): Promise<Evaluation> {
   const folder = await scanImageFolder(data.valid_root);
   requireClasses(folder.root, folder.classes, classes, model.numClasses);
-  const loader = evaluationLoader(folder, data);
+  const cache = await openFolderCache(folder, data, request);
+  const loader = evaluationLoader(folder, data, cache);
+  const { progress } = request;
   try {
     return await evaluateModel(model, loader, {
       title: 'evaluate',
@@ -49,6 +57,7 @@ export async function evaluateTrained(
   } finally {
     noteSkipped(progress, loader);
     await loader.close();
+    if (cache) closeRawCache(cache);
   }
 }
 

@@ -18,6 +18,12 @@ export const progressFlags = {
   json: { help: 'print one JSON document, and progress on standard error' },
 } as const satisfies Flags;
 
+/** Where decoded images are kept. */
+export const cacheFlag = {
+  help: 'folder of decoded images, made at first; without it they are decoded each time',
+  value: 'DIR',
+} as const satisfies Flag;
+
 /**
  * Progress on standard output, or on standard error where JSON goes to standard output: a bar on
  * a terminal, unless lines are asked for.

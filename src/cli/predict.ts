@@ -3,7 +3,7 @@ import { InputError, reject } from '../errors.js';
 import { predictImage, type Prediction } from '../train/predict.js';
 import { computeFlags, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
-import { classLabels } from './labels.js';
+import { classLabels } from '../class_labels.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
 import { printError, printJson } from './output.js';
 

@@ -14,7 +14,7 @@ import { defineCommand } from './command.js';
 import { evaluateTrained, printEvaluation } from './evaluate.js';
 import { Interrupt } from './interrupt.js';
 import { loadTrainedModel } from './model_files.js';
-import { makeOutputFolder, printJson, progressFlags, progressFor } from './output.js';
+import { cacheFlag, makeOutputFolder, printJson, progressFlags, progressFor } from './output.js';
 import type { Values } from './flags.js';
 
 const flags = {
@@ -40,6 +40,7 @@ const flags = {
     least: 0,
     default: 0,
   },
+  cache: cacheFlag,
   evaluate: {
     help: 'only evaluate: the best checkpoint of the run, or the one that --resume says',
   },
@@ -87,6 +88,7 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     pretrained: values.pretrained,
     keep: values.keep,
     saveEvery: values['save-every'],
+    cache: values.cache,
     seed: values.seed,
     progress,
     observers: [new RunRecorder({ folder, report: (message) => progress.note(message) })],
@@ -103,7 +105,8 @@ async function evaluateRun(values: Values<typeof flags>): Promise<number> {
   const file = values.resume || path.join(runFolder(values), name);
   await useBackend(values);
   const trained = await loadTrainedModel(values.model, file);
-  printEvaluation(await evaluateTrained(trained, data, progressFor(values)), values.json);
+  const request = { cache: values.cache, progress: progressFor(values) };
+  printEvaluation(await evaluateTrained(trained, data, request), values.json);
   return 0;
 }
 

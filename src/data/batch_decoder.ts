@@ -1,6 +1,8 @@
 import { InputError } from '../errors.js';
 import type { Augmentation } from './augmentation.js';
-import { decodeSample } from './decode.js';
+import { CachedImages } from './cached_images.js';
+import { decodeSampleImage, makeSample } from './decode.js';
+import type { RawCache } from './raw_cache.js';
 import { randomStream } from '../random.js';
 import { findTransform } from './transforms.js';
 
@@ -9,6 +11,8 @@ export interface DecoderSetup {
   transform: string;
   imageSize: number;
   augmentation: Augmentation;
+  /** Where images are taken from instead of decoding them. */
+  cache?: RawCache;
   seed: number;
   /** One batch each, `[batchSize, imageSize, imageSize, 3]` bytes. */
   slots: SharedArrayBuffer[];
@@ -36,31 +40,48 @@ export interface BrokenImage {
 const imagesInFlight = 2;
 
 /**
- * Decodes samples of a batch into its slot, sharing the work with everybody else
- * who was given the same job, and returns the broken images it met.
+ * Decodes samples of batches into their slots, sharing the work with everybody else who was given
+ * the same jobs.
  */
-export async function decodeBatch(job: BatchJob, setup: DecoderSetup): Promise<BrokenImage[]> {
-  const { imageSize, seed, slots, positions } = setup;
-  const transform = findTransform(setup.transform);
-  const sample = { transform, imageSize, augmentation: setup.augmentation };
-  const next = new Int32Array(positions);
-  const sampleBytes = imageSize * imageSize * 3;
-  const broken: BrokenImage[] = [];
-  const takeSamples = async (): Promise<void> => {
-    for (;;) {
-      const position = Atomics.add(next, job.slot, 1);
-      const file = job.files[position];
-      if (file === undefined) return;
-      const out = new Uint8Array(slots[job.slot]!, position * sampleBytes, sampleBytes);
-      const random = randomStream(seed, job.epoch, job.indices[position]!);
-      try {
-        await decodeSample(file, sample, random, out);
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        broken.push({ position, reason: error.message });
+export class BatchDecoder {
+  private readonly cached: CachedImages | undefined;
+
+  constructor(private readonly setup: DecoderSetup) {
+    this.cached = setup.cache && new CachedImages(setup.cache);
+  }
+
+  /** Works on a batch until nothing of it is left; returns the broken images that it met. */
+  async decode(job: BatchJob): Promise<BrokenImage[]> {
+    const next = new Int32Array(this.setup.positions);
+    const broken: BrokenImage[] = [];
+    const takeSamples = async (): Promise<void> => {
+      for (;;) {
+        const position = Atomics.add(next, job.slot, 1);
+        if (position >= job.files.length) return;
+        try {
+          await this.decodeSample(job, position);
+        } catch (error) {
+          if (!(error instanceof InputError)) throw error;
+          broken.push({ position, reason: error.message });
+        }
       }
-    }
-  };
-  await Promise.all(Array.from({ length: imagesInFlight }, takeSamples));
-  return broken;
+    };
+    await Promise.all(Array.from({ length: imagesInFlight }, takeSamples));
+    return broken;
+  }
+
+  private async decodeSample(job: BatchJob, position: number): Promise<void> {
+    const { imageSize, augmentation, seed, slots } = this.setup;
+    const index = job.indices[position]!;
+    const image = this.cached?.get(index) ?? (await decodeSampleImage(job.files[position]!));
+    const sampleBytes = imageSize * imageSize * 3;
+    const out = new Uint8Array(slots[job.slot]!, position * sampleBytes, sampleBytes);
+    const transform = findTransform(this.setup.transform);
+    makeSample(
+      image,
+      { transform, imageSize, augmentation },
+      randomStream(seed, job.epoch, index),
+      out,
+    );
+  }
 }

@@ -5,7 +5,7 @@ import { InputError, reject } from '../errors.js';
 import { alterRandomly, eraseRandomly, noAugmentation, type Augmentation } from './augmentation.js';
 import { colorJitter } from './color_jitter.js';
 import { randomStream, type RandomStream } from '../random.js';
-import type { Pixels } from '../native_images.js';
+import type { Pixels, Placement, Size } from '../native_images.js';
 import { imageKernels } from './image_kernels.js';
 import { findTransform, type Transform } from './transforms.js';
 
@@ -47,22 +47,37 @@ export interface SampleOptions {
   augmentation: Augmentation;
 }
 
-/**
- * Decodes one sample into `out` (`[imageSize, imageSize, 3]`, RGB bytes).
- * @throws InputError as {@link readImage} does.
- */
-export async function decodeSample(
-  file: string,
+/** A decoded image, wherever its pixels are. */
+export interface SampleImage extends Size {
+  resample(placement: Placement, out: Uint8Array): void;
+}
+
+/** Makes a sample of an image, in `out` (`[imageSize, imageSize, 3]`, RGB bytes). */
+export function makeSample(
+  image: SampleImage,
   { transform, imageSize, augmentation }: SampleOptions,
   random: RandomStream,
   out: Uint8Array,
-): Promise<void> {
-  const image = await readImage(file);
-  imageKernels().resample(image, transform.place(image, imageSize, random), out);
+): void {
+  image.resample(transform.place(image, imageSize, random), out);
   const sample = { data: out, width: imageSize, height: imageSize };
   alterRandomly(sample, augmentation, random);
   if (transform.colorJitter) colorJitter(out, random);
   eraseRandomly(sample, augmentation, random);
+}
+
+/**
+ * Decodes the image of a sample.
+ * @throws InputError as {@link readImage} does.
+ */
+export async function decodeSampleImage(file: string): Promise<SampleImage> {
+  const image = await readImage(file);
+  const { width, height } = image;
+  return {
+    width,
+    height,
+    resample: (placement, out) => imageKernels().resample(image, placement, out),
+  };
 }
 
 /**
@@ -87,7 +102,7 @@ export async function decodeImage(
   const transform = findTransform(options.transform ?? 'evaluate');
   const sample = { transform, imageSize, augmentation: noAugmentation };
   const pixels = new Uint8Array(imageSize * imageSize * 3);
-  await decodeSample(file, sample, randomStream(0, 0, 0), pixels);
+  makeSample(await decodeSampleImage(file), sample, randomStream(0, 0, 0), pixels);
   return { pixels, height: imageSize, width: imageSize };
 }
 

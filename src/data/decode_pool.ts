@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import {
-  decodeBatch,
+  BatchDecoder,
   type BatchJob,
   type BrokenImage,
   type DecoderSetup,
@@ -31,6 +31,8 @@ export class DecodePool {
   /** Per worker, the jobs it has not answered, oldest first: workers answer in order. */
   private readonly running: RunningJob[][];
   private failure: Error | undefined;
+  /** What decodes where there are no workers. */
+  private decoder: BatchDecoder | undefined;
 
   constructor(
     count: number,
@@ -45,7 +47,7 @@ export class DecodePool {
   async decode(job: BatchJob): Promise<BrokenImage[]> {
     this.throwFailure();
     Atomics.store(this.next, job.slot, 0);
-    const broken = await (this.workers.length > 0 ? this.share(job) : decodeBatch(job, this.setup));
+    const broken = await (this.workers.length > 0 ? this.share(job) : this.own().decode(job));
     this.throwFailure(); // closed meanwhile: the slot is not complete
     return broken.sort((a, b) => a.position - b.position);
   }
@@ -59,6 +61,11 @@ export class DecodePool {
   async close(): Promise<void> {
     this.fail(new Error('image loader: closed'));
     await Promise.all(this.workers.map((worker) => worker.terminate()));
+  }
+
+  private own(): BatchDecoder {
+    this.decoder ??= new BatchDecoder(this.setup);
+    return this.decoder;
   }
 
   private share(job: BatchJob): Promise<BrokenImage[]> {

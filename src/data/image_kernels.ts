@@ -6,7 +6,10 @@ import {
   adjustHue,
   adjustSaturation,
 } from './color_adjustments.js';
+import { countLevels, mapLevels } from './levels.js';
 import { resample } from './resample.js';
+import { sharpen } from './sharpen.js';
+import { transformNearest } from './transform_nearest.js';
 
 /** The kernels in JavaScript. */
 export const referenceKernels: ImageKernels = {
@@ -15,6 +18,10 @@ export const referenceKernels: ImageKernels = {
   adjustContrast,
   adjustSaturation,
   adjustHue,
+  transformNearest,
+  sharpen,
+  countLevels,
+  mapLevels,
 };
 
 /** The native kernels or, where no binary loads, those in JavaScript: with the same results. */

@@ -3,6 +3,7 @@ import { checkAugmentation, noAugmentation, type Augmentation } from './augmenta
 import type { BrokenImage } from './batch_decoder.js';
 import { DecodePool } from './decode_pool.js';
 import type { ImageFolder } from './image_folder.js';
+import type { RawCache } from './raw_cache.js';
 import { randomStream, shuffle } from '../random.js';
 import { findTransform } from './transforms.js';
 
@@ -36,7 +37,11 @@ export interface LoaderOptions extends Partial<Augmentation> {
   dropLast?: boolean;
   /** Share of the folder's images that may be broken before the run stops (default 0.05). */
   maxBroken?: number;
+  /** Decoded images of the folder, made for this image size, instead of its files. */
+  cache?: RawCache;
 }
+
+type Settings = Required<Omit<LoaderOptions, 'cache'>>;
 
 /**
  * Batches of an image folder, decoded ahead by worker threads into a ring of shared
@@ -46,7 +51,7 @@ export interface LoaderOptions extends Partial<Augmentation> {
 export class ImageLoader {
   /** Batches per epoch (fewer come if all images of one are broken). */
   readonly steps: number;
-  private readonly options: Required<LoaderOptions>;
+  private readonly options: Settings;
   private readonly pool: DecodePool;
   private readonly slots: SharedArrayBuffer[];
   private readonly broken = new Map<string, string>();
@@ -55,10 +60,11 @@ export class ImageLoader {
   /** @throws InputError for an option out of range. */
   constructor(
     private readonly folder: ImageFolder,
-    options: LoaderOptions,
+    { cache, ...options }: LoaderOptions,
   ) {
     this.options = { dropLast: false, maxBroken: 0.05, ...noAugmentation, ...options };
     checkOptions(this.options);
+    if (cache) checkCache(cache, folder, options.imageSize);
     const { batchSize, imageSize, workers, transform, seed, dropLast } = this.options;
     const batches = folder.samples.length / batchSize;
     this.steps = dropLast ? Math.floor(batches) : Math.ceil(batches);
@@ -76,6 +82,7 @@ export class ImageLoader {
       transform,
       imageSize,
       augmentation: this.options,
+      cache,
       seed,
       slots: this.slots,
       positions,
@@ -197,7 +204,15 @@ function allocate(bytes: number): SharedArrayBuffer {
   }
 }
 
-function checkOptions(options: Required<LoaderOptions>): void {
+function checkCache(cache: RawCache, { samples }: ImageFolder, imageSize: number): void {
+  const { length } = new Float64Array(cache.images);
+  if (length !== samples.length * 3)
+    reject(`${cache.file}: images`, `${samples.length}, those of the folder`, length / 3);
+  if (cache.imageSize !== imageSize)
+    reject(`${cache.file}: imageSize`, `${imageSize}, that of the loader`, cache.imageSize);
+}
+
+function checkOptions(options: Settings): void {
   const { batchSize, imageSize, workers, seed, maxBroken } = options;
   findTransform(options.transform);
   checkAugmentation(options);

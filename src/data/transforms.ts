@@ -14,9 +14,14 @@ type Place = Transform['place'];
 
 const aspectRatios = { low: Math.log(3 / 4), high: Math.log(4 / 3) };
 
-/** Shorter side to 256 (for 224; in proportion for other sizes), then the centre. */
+/** What `evaluate` and `conservative` resize the shorter side to: 256 for 224, in proportion for others. */
+export function evaluationSide(imageSize: number): number {
+  return Math.round((imageSize * 256) / 224);
+}
+
+/** Shorter side to 256, then the centre. */
 const evaluate: Place = (image, imageSize) => {
-  const resized = shorterSideTo(image, Math.round((imageSize * 256) / 224));
+  const resized = shorterSideTo(image, evaluationSide(imageSize));
   const left = roundHalfEven((resized.width - imageSize) / 2);
   const top = roundHalfEven((resized.height - imageSize) / 2);
   return {
@@ -73,7 +78,7 @@ function centralBox(image: Size) {
 }
 
 /** torchvision's Resize: the longer side is truncated to an integer. */
-function shorterSideTo({ width, height }: Size, shorter: number): Size {
+export function shorterSideTo({ width, height }: Size, shorter: number): Size {
   if (width <= height) return { width: shorter, height: Math.trunc((shorter * height) / width) };
   return { width: Math.trunc((shorter * width) / height), height: shorter };
 }

@@ -29,6 +29,8 @@ export interface Conversion {
   input: string;
   output: string;
   weights: number;
+  /** The weights' moving average. */
+  average: number;
   optimizer: number;
   /** Names of classes; 0 where they are not known. */
   classes: number;
@@ -53,9 +55,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
     const name = options.name ?? metadata.name;
     const checkpoint = { tensors, metadata: { ...metadata, name, classes } };
     await format.write(output, { tensors, metadata: format.complete(checkpoint, model, input) });
-    const slots = [...tensors.keys()].filter((entry) => entry.startsWith('optimizer.')).length;
-    const sizes = { weights: tensors.size - slots, optimizer: slots };
-    return { input, output, ...sizes, classes: classes?.length ?? 0 };
+    return { input, output, ...countTensors(tensors), classes: classes?.length ?? 0 };
   } finally {
     model.dispose();
   }
@@ -127,6 +127,13 @@ function requireFit(model: Model, tensors: Checkpoint['tensors'], input: string)
 }
 
 const BESIDE = /^(?:optimizer\.[^.]+|ema)\.(.+)$/s;
+
+function countTensors(tensors: Checkpoint['tensors']) {
+  const count = (prefix: string) =>
+    [...tensors.keys()].filter((name) => name.startsWith(prefix)).length;
+  const [average, optimizer] = [count('ema.'), count('optimizer.')];
+  return { weights: tensors.size - average - optimizer, average, optimizer };
+}
 
 function matchClasses(
   found: unknown,

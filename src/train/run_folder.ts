@@ -39,6 +39,7 @@ export class RunFolder {
     const lock = new RunLock(folder);
     try {
       await removeTemporaryFiles(folder);
+      lock.requireHeld();
       if (replace) await clear(folder);
       else if (resume === undefined || !isInside(resume, folder)) await requireUnused(folder);
       return new RunFolder(folder, lock);

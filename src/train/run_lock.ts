@@ -34,6 +34,18 @@ export class RunLock {
     process.on('exit', this.onExit);
   }
 
+  /**
+   * Throws an InputError where the lock was lost to a process that looked at a stale one at the
+   * same moment; to be called once the folder has been cleared of temporary files.
+   */
+  requireHeld(): void {
+    if (this.read() === this.content) return;
+    process.off('exit', this.onExit);
+    throw new InputError(
+      `${this.file}: expected no other trainer on this run, got one that began at the same moment`,
+    );
+  }
+
   /** Lets others in; does nothing the second time, or where the lock is not this one any more. */
   release(): void {
     process.off('exit', this.onExit);
@@ -108,7 +120,9 @@ const linkless = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 
 function parse(text: string): Holder | undefined {
   try {
     const { pid, host, started } = JSON.parse(text) as Holder;
-    return Number.isInteger(pid) && typeof host === 'string' ? { pid, host, started } : undefined;
+    return Number.isInteger(pid) && pid > 0 && typeof host === 'string'
+      ? { pid, host, started }
+      : undefined;
   } catch {
     return undefined; // cut short by a kill or a full disk
   }

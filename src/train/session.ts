@@ -1,6 +1,6 @@
 import { readCheckpoint } from '../checkpoints/checkpoint.js';
 import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_folder.js';
-import { ImageLoader } from '../data/loader.js';
+import type { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
 import { createModel, type Model, type ModelConfig } from '../models/model.js';
 import { CheckpointStore } from './checkpoint_store.js';
@@ -9,7 +9,7 @@ import type { TrainingObserver } from './observer.js';
 import type { OptimizerConfig } from './optimizer_config.js';
 import type { ScheduleConfig } from './schedule_config.js';
 import type { Progress } from './progress.js';
-import { augmentationOf } from './data_config.js';
+import { openLoaders } from './loaders.js';
 import { loadPretrained } from './pretrained.js';
 import { describeRun } from './run_configuration.js';
 import { RunFolder } from './run_folder.js';
@@ -37,6 +37,8 @@ export interface SessionOptions {
   keep?: number;
   /** Steps between checkpoints inside an epoch; 0 (the default): none but at its end. */
   saveEvery?: number;
+  /** Folder of raw caches of the images, built where there are none. */
+  cache?: string;
   progress: Progress;
   /** Told what happens, in this order. */
   observers?: readonly TrainingObserver[];
@@ -70,7 +72,7 @@ async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<T
     if (pretrained !== undefined) await beginWith(pretrained, model, progress);
     const store = new CheckpointStore(folder, { keep });
     const { classes } = train;
-    const loaders = { train: trainLoader(train, data, seed), valid: evaluationLoader(valid, data) };
+    const loaders = await openLoaders({ train, valid }, data, seed, options);
     const trainer = new Trainer({ ...options, ...loaders, model, configuration, classes, store });
     try {
       if (checkpoint) trainer.resume(resume!, checkpoint);
@@ -79,7 +81,7 @@ async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<T
     } finally {
       noteSkipped(progress, loaders.train, loaders.valid);
       trainer.dispose();
-      await Promise.all([loaders.train.close(), loaders.valid.close()]);
+      await loaders.close();
     }
   } finally {
     model.dispose();
@@ -93,32 +95,6 @@ async function beginWith(file: string, model: Model, progress: Progress): Promis
     progress.note(
       `${file}: ${left.join(', ')} not taken: this network has ${model.numClasses} classes`,
     );
-}
-
-function trainLoader(folder: ImageFolder, data: DataConfig, seed: number): ImageLoader {
-  return new ImageLoader(folder, {
-    batchSize: data.batch_size,
-    imageSize: data.image_size,
-    transform: data.transform,
-    ...augmentationOf(data),
-    workers: data.num_workers,
-    seed,
-    shuffle: true,
-    // A short last batch has noisy batch statistics; a folder smaller than a batch has no other.
-    dropLast: folder.samples.length >= data.batch_size,
-  });
-}
-
-/** The images of a folder in order, scaled and cropped for evaluation. */
-export function evaluationLoader(folder: ImageFolder, data: DataConfig): ImageLoader {
-  return new ImageLoader(folder, {
-    batchSize: data.batch_size,
-    imageSize: data.image_size,
-    transform: 'evaluate',
-    workers: data.num_workers,
-    seed: 0,
-    shuffle: false,
-  });
 }
 
 /** Says which images were broken and why. */

@@ -1,20 +1,19 @@
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import type { Batch, ImageLoader } from '../data/loader.js';
-import { reject } from '../errors.js';
 import type { Model } from '../models/model.js';
 import type { CheckpointStore } from './checkpoint_store.js';
 import { DivergedError } from './diverged_error.js';
-import { epochsWithoutImprovement } from './early_stopping.js';
 import { evaluateModel, type Evaluation } from './evaluate.js';
 import { Learner } from './learner.js';
-import { averages, emptyTotals, type Averages } from './metrics.js';
+import { averages, type Averages } from './metrics.js';
 import { combineObservers, type TrainingObserver } from './observer.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress, StepReport } from './progress.js';
-import { requireSameRun, type RunConfiguration } from './run_configuration.js';
+import type { RunConfiguration } from './run_configuration.js';
+import { RunState } from './run_state.js';
 import { learningRate } from './schedule.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
-import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
+import type { EpochRecord } from './training_state.js';
 import type { ValidationDetails } from './validation_details.js';
 
 export interface TrainerOptions {
@@ -47,42 +46,24 @@ export interface TrainingSummary {
 export class Trainer {
   private readonly learner: Learner;
   private readonly observer: TrainingObserver;
-  private state: TrainingState & { global_step: number };
+  private readonly state: RunState;
+  /** Updates of the weights in an epoch. */
+  private readonly stepsPerEpoch: number;
 
   constructor(private readonly options: TrainerOptions) {
-    const { model, configuration, classes } = options;
-    const { data, seed } = configuration;
+    const { model, configuration, classes, train, observers = [] } = options;
     this.learner = new Learner(model, configuration);
-    this.observer = combineObservers(options.observers ?? []);
-    this.state = {
-      model_name: model.name,
-      last_epoch: -1,
-      best_prec1: 0,
-      step: 0,
-      global_step: 0,
-      optimizer_steps: 0,
-      totals: emptyTotals(),
-      seed,
-      batch_size: data.batch_size,
-      image_size: data.image_size,
-      classes: [...classes],
-      history: [],
-    };
+    this.observer = combineObservers(observers);
+    this.stepsPerEpoch = Math.ceil(train.steps / configuration.optimizer.accumulate_steps);
+    this.state = new RunState(configuration, model.name, classes, this.stepsPerEpoch);
   }
 
   /**
    * Continues from a checkpoint: weights, optimizer, epoch, step and scores. The loaders must have
    * been made with its seed. Throws an InputError, naming `file`, where it does not fit this run.
    */
-  resume(file: string, checkpoint: Checkpoint): void {
-    const found = readTrainingState(file, checkpoint.metadata);
-    requireSameRun(file, this.options.configuration, checkpoint.metadata.configuration);
-    requireSame(file, 'classes', this.state.classes, found.classes);
-    requireSame(file, 'image_size', this.state.image_size, found.image_size);
-    if (found.step > 0) requireSame(file, 'batch_size', this.state.batch_size, found.batch_size);
-    restoreTensors(file, checkpoint.tensors, this.learner, found.optimizer_steps);
-    const done = (found.last_epoch + 1) * this.stepsPerEpoch + found.step;
-    this.state = { ...this.state, ...found, global_step: found.global_step ?? done };
+  resume(file: string, { tensors, metadata }: Checkpoint): void {
+    restoreTensors(file, tensors, this.learner, this.state.resume(file, metadata));
   }
 
   /** Runs the epochs that are left, or until the signal. */
@@ -90,20 +71,20 @@ export class Trainer {
     const { store, signal } = this.options;
     await this.announceStart();
     try {
-      while (!signal?.aborted && this.goesOn) await this.runEpoch();
+      while (!signal?.aborted && this.state.goesOn) await this.runEpoch();
     } catch (error) {
       if (error instanceof DivergedError) await this.observer.end('diverged');
       throw error;
     }
     const interrupted = signal?.aborted ?? false;
-    const stoppedEarly = !interrupted && this.stopsEarly;
+    const stoppedEarly = !interrupted && this.state.stopsEarly;
     await this.observer.end(
       interrupted ? 'interrupted' : stoppedEarly ? 'stopped early' : 'finished',
     );
     return {
       interrupted,
       stopped_early: stoppedEarly,
-      best_top1: this.state.best_prec1,
+      best_top1: this.state.bestTop1,
       epochs: this.state.history,
       last: store.last,
       best: store.best,
@@ -115,34 +96,17 @@ export class Trainer {
     this.learner.dispose();
   }
 
-  /** Updates of the weights in an epoch. */
-  private get stepsPerEpoch(): number {
-    const { train, configuration } = this.options;
-    return Math.ceil(train.steps / configuration.optimizer.accumulate_steps);
-  }
-
-  private get goesOn(): boolean {
-    const { epochs } = this.options.configuration.optimizer;
-    return this.state.last_epoch + 1 < epochs && !this.stopsEarly;
-  }
-
-  private get stopsEarly(): boolean {
-    const { early_stopping_epochs: patience } = this.options.configuration.optimizer;
-    return patience > 0 && epochsWithoutImprovement(this.state.history) >= patience;
-  }
-
   private async announceStart(): Promise<void> {
     const { configuration, classes } = this.options;
+    const { position: resumedAt, history } = this.state;
     const { stepsPerEpoch } = this;
-    const { last_epoch, step, global_step, history } = this.state;
-    const resumedAt = { epoch: last_epoch + 1, step, globalStep: global_step };
     await this.observer.start({ configuration, classes, stepsPerEpoch, resumedAt, history });
   }
 
   private async runEpoch(): Promise<void> {
     const { signal } = this.options;
     const started = performance.now();
-    const epoch = this.state.last_epoch + 1;
+    const { epoch } = this.state.position;
     const train = await this.trainEpoch(epoch);
     const found = signal?.aborted ? undefined : await this.validate(epoch);
     if (!found || signal?.aborted) return this.saveLast();
@@ -157,17 +121,7 @@ export class Trainer {
     record: EpochRecord,
     validation: ValidationDetails | undefined,
   ): Promise<void> {
-    const { history, last_epoch, best_prec1 } = this.state;
-    const top1 = record.valid.top1;
-    const isBest = last_epoch < 0 || top1 > best_prec1;
-    this.state = {
-      ...this.state,
-      last_epoch: record.epoch,
-      best_prec1: Math.max(top1, best_prec1),
-      step: 0,
-      totals: emptyTotals(),
-      history: [...history, record],
-    };
+    const isBest = this.state.finishEpoch(record);
     await this.observer.epoch({ record, validation, isBest });
     const last = await this.checkpoint();
     const best = isBest ? await this.bestCheckpoint(last) : undefined;
@@ -176,7 +130,8 @@ export class Trainer {
 
   private async trainEpoch(epoch: number): Promise<Averages> {
     const { train, configuration, progress, signal } = this.options;
-    const { step: firstStep, totals } = this.state;
+    const { totals } = this.state;
+    const { step: firstStep } = this.state.position;
     const { accumulate_steps: batchesPerStep, epochs } = configuration.optimizer;
     const batches = train.epoch(epoch, firstStep * batchesPerStep);
     await runPhase(batches, (batch, number) => this.trainBatch(batch, epoch, number), {
@@ -187,8 +142,8 @@ export class Trainer {
       totals,
       progress,
       finishStep: () => {
-        const { step, global_step } = this.state;
-        this.learner.update(this.rateOf(epoch, step), global_step);
+        const { step, globalStep } = this.state.position;
+        this.learner.update(this.rateOf(epoch, step), globalStep);
       },
       onStep: (report) => this.finishStep(epoch, report),
       signal,
@@ -199,7 +154,7 @@ export class Trainer {
   private async trainBatch(batch: Batch, epoch: number, number: number): Promise<StepResult> {
     const result = await this.learner.learn(batch, epoch, number);
     if (!Number.isFinite(result.loss)) {
-      const rate = this.rateOf(epoch, this.state.step);
+      const rate = this.rateOf(epoch, this.state.position.step);
       throw new DivergedError(
         `the loss is ${result.loss} in epoch ${epoch + 1} at learning rate ${rate}; ` +
           `${this.options.store.last} still holds the state from before, if there was one`,
@@ -210,13 +165,13 @@ export class Trainer {
 
   private async finishStep(epoch: number, report: StepReport): Promise<void> {
     const { saveEvery = 0 } = this.options;
-    const learningRate = this.rateOf(epoch, this.state.step);
-    this.state.step = report.done;
-    this.state.global_step++;
+    const learningRate = this.rateOf(epoch, this.state.position.step);
+    this.state.finishStep(report.done);
+    const { globalStep } = this.state.position;
     const { done: step, loss, correct, images, milliseconds, waited } = report;
-    const event = { epoch, step, globalStep: this.state.global_step, learningRate };
+    const event = { epoch, step, globalStep, learningRate };
     this.observer.step({ ...event, loss, correct, images, milliseconds, waited });
-    if (saveEvery > 0 && event.globalStep % saveEvery === 0) await this.saveLast();
+    if (saveEvery > 0 && globalStep % saveEvery === 0) await this.saveLast();
   }
 
   /** The learning rate of step `step` of an epoch, both from 0. */
@@ -240,9 +195,7 @@ export class Trainer {
 
   private async checkpoint(): Promise<Checkpoint> {
     const tensors = await captureTensors(this.learner);
-    const { stepCount: optimizer_steps } = this.learner.optimizer;
-    const { configuration } = this.options;
-    return { tensors, metadata: { ...this.state, optimizer_steps, configuration } };
+    return { tensors, metadata: this.state.metadata(this.learner.optimizer.stepCount) };
   }
 
   /** With the weights that were validated: the average's, where there is one. */
@@ -252,9 +205,4 @@ export class Trainer {
     const tensors = await average.applied(() => captureTensors({ model, optimizer }));
     return { ...last, tensors };
   }
-}
-
-function requireSame(file: string, field: string, expected: unknown, found: unknown): void {
-  if (found !== undefined && JSON.stringify(found) !== JSON.stringify(expected))
-    reject(`${file}: ${field}`, `${JSON.stringify(expected)}, as in this run`, found);
 }

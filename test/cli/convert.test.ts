@@ -13,8 +13,9 @@ import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoi
 import { describeWithReference, referenceFile } from '../reference_data.js';
 import { makeTinyRun, type TinyRun } from '../train/tiny_run.js';
 import { runMenet } from './run_menet.js';
+import { pythonWith } from '../python.js';
 
-const python = process.env.MENET_PYTHON;
+const { python, skipped } = pythonWith('torch', 'safetensors');
 const script = path.resolve(import.meta.dirname, '../checkpoints/check_with_torch.py');
 
 let tiny: TinyRun;
@@ -162,8 +163,7 @@ describeWithReference('the original trainer’s checkpoint', () => {
   });
 });
 
-const title = python ? 'PyTorch' : 'PyTorch (skipped: no MENET_PYTHON)';
-describe.skipIf(!python)(title, () => {
+describe.skipIf(!python)(`PyTorch${skipped}`, () => {
   const check = (name: string, optimizer: string) =>
     execFileSync(
       python!,

@@ -2,6 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Comparison } from '../../src/report/comparison.js';
+import { readLog } from '../../src/report/log_file.js';
+import { makeTinyRun } from '../train/tiny_run.js';
 import { RunScript, temporaryFolder } from '../report/recorded_run.js';
 import { runMenet } from './run_menet.js';
 
@@ -64,6 +66,36 @@ describe('menet report', () => {
     const { code, stderr } = await runMenet(['report', ...runs, '--out', page]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(page)]);
     expect((await runMenet(['report'])).code).toBe(2);
+  });
+});
+
+describe('a run that is killed and resumed', () => {
+  it('has every step and epoch once', async () => {
+    const tiny = await makeTinyRun();
+    const out = path.join(tiny.folder, 'runs');
+    const files = [
+      ...['--data', tiny.data],
+      ...['--model', tiny.model],
+      ...['--sched', tiny.sched],
+    ];
+    const args = ['train', ...files, '--optim', tiny.optim, '--out', out, '--label', 'killed'];
+    const log = path.join(out, 'killed', 'log.jsonl');
+    const killed = await runMenet([...args, '--print-freq', '1'], (output, child) => {
+      if (/train 2\/2 +2\/3/.test(output)) child.kill('SIGKILL');
+    });
+    expect(killed.code).toBeNull();
+    writeFileSync(log, `${readFileSync(log, 'utf8')}{"type":"step","ti`); // cut off by the crash
+    expect(await runMenet([...args, '--resume'])).toMatchObject({ code: 0 });
+    const records = await readLog(log);
+    const steps = records.filter(({ type }) => type === 'step');
+    expect(steps.map(({ global_step }) => global_step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(records.filter(({ type }) => type === 'epoch')).toHaveLength(2);
+    expect(records.at(-1)).toMatchObject({ type: 'end', outcome: 'finished' });
+    const rows = readFileSync(path.join(out, 'killed', 'epochs.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(rows.map((row) => row.split(',')[0])).toEqual(['epoch', '1', '2']);
+    tiny.remove();
   });
 });
 

@@ -144,6 +144,12 @@ describe.each(['menet', 'cpu'])('on %s', (backend) => {
       const { model, fused } = network(it);
       const { x, y } = examples(it.channels);
       model.compile({ optimizer: tf.train.momentum(0.05, 0.9), loss: 'categoricalCrossentropy' });
+      const isStatistic = (weight: { originalName: string }) =>
+        /\/moving_(mean|variance)$/.test(weight.originalName);
+      expect(fused.nonTrainableWeights.filter(isStatistic)).toHaveLength(
+        fused.nonTrainableWeights.length,
+      );
+      expect(fused.trainableWeights.some(isStatistic)).toBe(false);
       const frozen = fused.nonTrainableWeights.map((weight) => bits(weight.read()));
       const before = fused.trainableWeights.map((weight) => bits(weight.read()));
       const { history } = await model.fit(x, y, {

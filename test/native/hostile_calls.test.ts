@@ -94,6 +94,28 @@ const cases: Case[] = [
     { size: [2, 1], alignCorners: true, halfPixelCenters: true },
     /ResizeBilinear: halfPixelCenters: expected false/,
   ],
+  [
+    'a gradient shorter than its parameter',
+    'BlendUpdate',
+    [[[64]], [[1]]],
+    { keep: 1, share: 1 },
+    /BlendUpdate: input 1: expected shape \[64\], got \[1\]/,
+  ],
+  [
+    'fewer slots than parameters',
+    'AdadeltaUpdate',
+    Array<Input>(7).fill([[1]]),
+    { learningRate: 1, gradientScale: 1, weightDecay: 0, rho: 0, epsilon: 1 },
+    /AdadeltaUpdate: expected 4 lists of as many tensors each, got 7 inputs/,
+  ],
+  [
+    'more lists than momentum has',
+    'SgdUpdate',
+    Array<Input>(3).fill([[1]]),
+    { learningRate: 1, gradientScale: 1, weightDecay: 0, momentum: 0, nesterov: false },
+    /SgdUpdate: expected 2 lists/,
+  ],
+  ['the norm of nothing', 'GradientNorm', [], {}, /GradientNorm: expected tensors, got none/],
   ['an unknown type', 'Cast', [pixel], { dtype: 'x' }, /Cast: expected dtype float32/],
   ['an attribute of another kind', 'LeakyRelu', [pixel], { alpha: 'x' }, /LeakyRelu: attribute/],
 ];

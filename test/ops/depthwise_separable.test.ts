@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import '../../src/backend/register.js';
-import { depthwiseSeparable } from '../../src/ops/depthwise_separable.js';
+import {
+  depthwiseSeparable,
+  depthwiseSeparableReference,
+} from '../../src/ops/depthwise_separable.js';
 import { generatedValues } from '../generated_values.js';
 import { at, makeMaps, type Maps, slide } from './plain_maps.js';
 
@@ -80,4 +83,47 @@ describe.each(['cpu', 'menet'])('on %s', (backend) => {
       y.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected.data[i]!, 4));
     });
   });
+});
+
+test('a training step with weights that fill a cache is that of stock ops', async () => {
+  await tf.setBackend('menet');
+  const channels = 512;
+  const variables = tf.tidy(() => {
+    const make = (seed: number, scale: number, ...shape: number[]) => {
+      const values = generatedValues(tf.util.sizeFromShape(shape), seed);
+      return tf.variable(
+        tf.tensor(
+          values.map((value) => value * scale),
+          shape,
+        ),
+      );
+    };
+    const norm = (seed: number) => ({
+      scale: make(seed, 1, channels) as tf.Variable<tf.Rank.R1>,
+      offset: make(seed + 1, 1, channels) as tf.Variable<tf.Rank.R1>,
+      mean: tf.variable(tf.zeros<tf.Rank.R1>([channels]), false),
+      variance: tf.variable(tf.ones<tf.Rank.R1>([channels]), false),
+    });
+    return {
+      x: make(1, 1, 9, 5, 5, channels) as tf.Variable<tf.Rank.R4>,
+      depthwise: make(2, 1, 3, 3, channels, 1) as tf.Variable<tf.Rank.R4>,
+      bnDepthwise: norm(3),
+      pointwise: make(5, 0.1, 1, 1, channels, channels) as tf.Variable<tf.Rank.R4>,
+      bnPointwise: norm(6),
+    };
+  });
+  const dy = tf.tensor4d(generatedValues(9 * 25 * channels, 9), [9, 5, 5, channels]);
+  const options = { strides: 1, training: true } as const;
+  const step = (op: typeof depthwiseSeparable) =>
+    tf.variableGrads(() => tf.sum(tf.mul(op(variables.x, variables, options), dy))).grads;
+  tf.tidy(() => {
+    const [fused, stock] = [step(depthwiseSeparable), step(depthwiseSeparableReference)];
+    expect(Object.keys(fused)).toHaveLength(7);
+    for (const [name, expected] of Object.entries(stock)) {
+      const error = tf.norm(tf.sub(fused[name]!, expected)).dataSync()[0]!;
+      expect(error / tf.norm(expected).dataSync()[0]!, name).toBeLessThan(1e-4);
+    }
+  });
+  const { bnDepthwise, bnPointwise, ...weights } = variables;
+  tf.dispose([dy, weights, bnDepthwise, bnPointwise]);
 });

@@ -57,7 +57,7 @@ describe('the tarball', () => {
 
   test('holds nothing else', () => {
     const expected =
-      /^(LICENSE|(README|CHANGELOG)\.md|package\.json|bin\/(menet\.js|package\.json)|config\/.*\.json|dist\/.*\.(js|cjs|d\.ts|d\.cts)|prebuilds\/.*\.node)$/;
+      /^(LICENSE|(README|CHANGELOG)\.md|package\.json|bin\/(menet\.js|package\.json)|config\/.*\.json|dist\/.*\.(js|cjs|css|d\.ts|d\.cts)|prebuilds\/.*\.node)$/;
     expect(installed.files.filter((file) => !expected.test(file))).toEqual([]);
   });
 

@@ -197,7 +197,7 @@ describe.skipIf(!chromium)(`the page of a run${withoutChromium}`, () => {
   it('is readable before the first validation, and with figures that are none', async () => {
     const run = { folder: path.join(folder, 'young'), classes: classesOf(2) };
     const script = await record({ ...run, epochs: 2, stepsPerEpoch: 5 }, 0);
-    await script.recorder.step({
+    script.recorder.step({
       ...{ epoch: 0, step: 1, globalStep: 1, learningRate: 0.1, loss: NaN, images: 4 },
       ...{ correct: { top1: 0, top5: 0 }, milliseconds: 5, waited: 1 },
     });

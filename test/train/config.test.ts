@@ -94,7 +94,7 @@ it('the recommended configurations belong together', () => {
     path.resolve(import.meta.dirname, `../../config/imagenet/${kind}-config/recommended.json`);
   const optimizer = readOptimizerConfig(read('optim'));
   const schedule = readScheduleConfig(read('sched'));
-  expect(optimizer).toMatchObject({ weight_decay_norms: false, label_smoothing: 0.1 });
+  expect(optimizer).toMatchObject({ weight_decay_norms: false, ema_decay: 0.9999 });
   expect(schedule).toMatchObject({ name: 'CosineAnnealingLR', T_max: optimizer.epochs });
   expect(readDataConfig(read('data'))).toMatchObject({ mixup_alpha: 0, cutmix_alpha: 0 });
 });

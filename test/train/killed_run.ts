@@ -42,10 +42,9 @@ export async function trainKilled(
   random: RandomStream,
 ): Promise<number> {
   for (let kills = 0; ; kills++) {
-    const resumes = existsSync(path.join(folder, 'last.safetensors'));
     const kill = random() < 0.5 ? killOnWrite : killOnProgress;
     const killer = kills < most ? kill(random, folder) : undefined;
-    const { code, errors } = await train(resumes ? [...args, '--resume'] : args, killer?.meet);
+    const { code, errors } = await train(kills > 0 ? [...args, '--resume'] : args, killer?.meet);
     killer?.stop();
     if (code === 0) return kills;
     if (code !== null) throw new Error(`expected to be killed, ended with ${code}: ${errors}`);

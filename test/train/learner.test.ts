@@ -8,6 +8,7 @@ import { normalizeImages } from '../../src/ops/normalize_images.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy.js';
 import type { DataConfig } from '../../src/train/data_config.js';
 import { Learner } from '../../src/train/learner.js';
+import { countCorrect } from '../../src/train/metrics.js';
 import { drawMix } from '../../src/train/mixing.js';
 import type { OptimizerConfig } from '../../src/train/optimizer_config.js';
 import { parameterGroups } from '../../src/train/parameter_groups.js';
@@ -71,10 +72,10 @@ function start(changed: Partial<OptimizerConfig>, fed: Partial<DataConfig> = {})
   learner = new Learner(model, { data: { ...data, ...fed }, optimizer: recipe, seed });
 }
 
-/** What the loss of the first batch is to be. */
-function lossOf(mixing: Parameters<typeof drawMix>[0], labelSmoothing: number): number {
+/** What a batch's loss and right answers are to be. */
+function expected(mixing: Parameters<typeof drawMix>[0], labelSmoothing: number, number = 0) {
   return tf.tidy(() => {
-    const mix = drawMix(mixing, { seed, epoch: 0, batch: 0 }, size, 32);
+    const mix = drawMix(mixing, { seed, epoch: 0, batch: number }, size, 32);
     const fresh = createModel(tinyConfigurations.model, { seed: 1 });
     const logits = fresh.apply(normalizeImages(pixels, [size, 32, 32, 3], mix), { training: true });
     const mixed = mix && {
@@ -83,8 +84,16 @@ function lossOf(mixing: Parameters<typeof drawMix>[0], labelSmoothing: number): 
     };
     const targets = tf.tensor1d(labels, 'int32');
     const loss = softmaxCrossEntropy(logits, targets, { labelSmoothing, mixed }).dataSync()[0]!;
+    const right = (of: ArrayLike<number>) => ({
+      ...countCorrect(logits.dataSync<'float32'>(), Int32Array.from(of)),
+    });
     fresh.dispose();
-    return loss;
+    return {
+      loss,
+      own: right(labels),
+      partners: right(mix?.partners ?? []),
+      weight: mix?.weight ?? 0,
+    };
   });
 }
 
@@ -99,9 +108,24 @@ describe('the loss is of', () => {
     const { loss } = await learner.learn(batch(), 0, 0);
     const { mixup_alpha: mixup = 0, cutmix_alpha: cutmix = 0 } = fed as Partial<DataConfig>;
     const { label_smoothing = 0 } = changed as Partial<OptimizerConfig>;
-    expect(loss).toBeCloseTo(lossOf({ mixup, cutmix }, label_smoothing), 5);
-    expect(Math.abs(loss - lossOf({ mixup: 0, cutmix: 0 }, 0))).toBeGreaterThan(1e-3);
+    expect(loss).toBeCloseTo(expected({ mixup, cutmix }, label_smoothing).loss, 5);
+    expect(Math.abs(loss - expected({ mixup: 0, cutmix: 0 }, 0).loss)).toBeGreaterThan(1e-3);
   });
+});
+
+it('right answers are those of the labels with the larger share', async () => {
+  let told = 0;
+  for (let number = 0; number < 12; number++) {
+    const wanted = expected({ mixup: 1, cutmix: 0 }, 0, number);
+    start({}, { mixup_alpha: 1 });
+    const { correct } = await learner.learn(batch(), 0, number);
+    expect(correct).toEqual(wanted.weight > 0.5 ? wanted.partners : wanted.own);
+    told += Number(wanted.weight > 0.5 && wanted.own.top5 !== wanted.partners.top5);
+    learner.dispose();
+    model.dispose();
+  }
+  expect(told).toBeGreaterThan(0); // batches that could tell them apart
+  start({});
 });
 
 describe('accumulation', () => {
@@ -220,18 +244,18 @@ describe('the backbone', () => {
 describe('the average', () => {
   it('follows the whole state, fast at first', async () => {
     start({ ema_decay: 0.15 });
-    const expected = values(model.variables);
+    const wanted = values(model.variables);
     for (const [step, keep] of [1 / 10, 0.15, 0.15].entries()) {
       await learner.learn(batch(), 0, step);
       learner.update(0.1, step);
       for (const [name, state] of values(model.variables))
-        expected.set(
+        wanted.set(
           name,
-          state.map((value, i) => keep * expected.get(name)![i]! + (1 - keep) * value),
+          state.map((value, i) => keep * wanted.get(name)![i]! + (1 - keep) * value),
         );
     }
     for (const [name, found] of values(learner.average!.values))
-      expected.get(name)!.forEach((value, i) => expect(found[i], name).toBeCloseTo(value, 5));
+      wanted.get(name)!.forEach((value, i) => expect(found[i], name).toBeCloseTo(value, 5));
   });
 
   it('takes the weights’ place for a while, whatever happens', async () => {

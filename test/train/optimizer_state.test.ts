@@ -15,8 +15,9 @@ import { parameterGroups } from '../../src/train/parameter_groups.js';
 import { readTrainingState } from '../../src/train/training_state.js';
 import { captureTensors, restoreTensors } from '../../src/train/training_tensors.js';
 import { tinyConfigurations } from './tiny_run.js';
+import { pythonWith } from '../python.js';
 
-const python = process.env.MENET_PYTHON;
+const { python, skipped } = pythonWith('torch', 'safetensors');
 const weightDecay = 0.001;
 const betas: [number, number] = [0.9, 0.99];
 const configs: UpdateRuleConfig[] = [
@@ -100,8 +101,7 @@ describe.each(configs)('the state of $name', (config) => {
   });
 });
 
-const title = `PyTorch’s own state${python ? '' : ' (skipped: no MENET_PYTHON)'}`;
-describe.skipIf(!python)(title, () => {
+describe.skipIf(!python)(`PyTorch’s own state${skipped}`, () => {
   const inside = (name: string) => path.join(folder, name);
 
   beforeAll(async () => {

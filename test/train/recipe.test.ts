@@ -3,9 +3,14 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
+import { scanImageFolder } from '../../src/data/image_folder.js';
+import { createModel } from '../../src/models/model.js';
+import { loadState } from '../../src/models/state.js';
 import { readDataConfig } from '../../src/train/data_config.js';
 import { epochsWithoutImprovement } from '../../src/train/early_stopping.js';
+import { evaluateModel } from '../../src/train/evaluate.js';
 import { readOptimizerConfig, type OptimizerConfig } from '../../src/train/optimizer_config.js';
+import { evaluationLoader } from '../../src/train/loaders.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
 import type { EpochRecord } from '../../src/train/training_state.js';
 import { contents, sessionOptions, stopAfter } from './sessions.js';
@@ -36,6 +41,8 @@ describe('the whole recipe', () => {
     ...readDataConfig(tiny.data),
     mixup_alpha: 0.2,
     cutmix_alpha: 1,
+    random_augment: 'rand_augment' as const,
+    random_erasing: 0.25,
     batch_size: 4,
   });
 
@@ -78,6 +85,26 @@ describe('the moving average', () => {
       expect(averaged.get(name)).toEqual(tensors.get(`ema.${name}`));
       if (!name.endsWith('.bias')) expect(averaged.get(name)).not.toEqual(tensors.get(name));
     }
+  });
+
+  it('is what the scores are of', async () => {
+    const run = session('ema', { ema_decay: 0.9, epochs: 1 }, {});
+    const file = (name: string) => path.join(run.folder, `${name}.safetensors`);
+    const scores = async (name: string) => {
+      const { tensors } = await readCheckpoint(file(name));
+      const model = createModel(run.model);
+      loadState(model, tensors);
+      const loader = evaluationLoader(await scanImageFolder(run.data.valid_root), run.data);
+      const options = { title: '', imageSize: run.data.image_size, progress: run.progress };
+      const { loss } = await evaluateModel(model, loader, options);
+      await loader.close();
+      model.dispose();
+      return loss;
+    };
+    const { metadata } = await readCheckpoint(file('last'));
+    const [{ valid }] = metadata.history as [EpochRecord];
+    expect(await scores('best')).toBe(valid.loss);
+    expect(await scores('last')).not.toBe(valid.loss);
   });
 
   it('begins with the weights of a checkpoint that has none', async () => {

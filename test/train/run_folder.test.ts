@@ -63,6 +63,7 @@ describe('the lock of a run folder', () => {
   it('is not removed by who lost it', () => {
     const lock = new RunLock(folder);
     holder({ pid: 1, host: 'elsewhere' });
+    expect(() => lock.requireHeld()).toThrow('got one that began at the same moment');
     lock.release();
     expect(readFileSync(inside('lock'), 'utf8')).toContain('elsewhere');
   });

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { readableClasses } from '../../class_labels.js';
 import { classAccuracies, topConfusions, type ClassAccuracy } from '../confusion.js';
 import type { ValidationSnapshot } from '../validation_snapshot.js';
 import { confusionList, confusionMatrix } from './confusion_matrix.js';
@@ -10,13 +11,14 @@ const mostConfusions = 16;
 const mostBars = 16;
 
 /** Which classes are told apart, which are not, and the worst mistakes. */
-export function classSections(snapshot: ValidationSnapshot | undefined): Html {
-  if (!snapshot)
+export function classSections(found: ValidationSnapshot | undefined): Html {
+  if (!found)
     return html`<section id="classes">
       <h2>Classes</h2>
       <p class="soft">The first validation will show here.</p>
     </section>`;
-  const { classes, confusion, epoch } = snapshot;
+  const { confusion, epoch } = found;
+  const classes = readableClasses(found.classes);
   const accuracies = classAccuracies(classes.length, confusion);
   const images = (label: number) => accuracies[label]!.images;
   const confusions = topConfusions(confusion, mostConfusions);
@@ -35,7 +37,7 @@ export function classSections(snapshot: ValidationSnapshot | undefined): Html {
       </div>
       ${accuracyCard(classes, accuracies)}
     </section>
-    ${mistakes(snapshot)}`;
+    ${mistakes(found.worst, classes)}`;
 }
 
 function accuracyCard(classes: readonly string[], accuracies: ClassAccuracy[]): Html {
@@ -79,7 +81,7 @@ function share({ correct, images }: ClassAccuracy): number {
   return (100 * correct) / images;
 }
 
-function mistakes({ worst, classes }: ValidationSnapshot): Html {
+function mistakes(worst: ValidationSnapshot['worst'], classes: readonly string[]): Html {
   const figures = worst.map(({ file, label, predicted, probability, confidence, jpeg }) => {
     const [truth, taken] = [classes[label]!, classes[predicted]!];
     const picture = jpeg

@@ -23,7 +23,7 @@ function matrixTable(classes: readonly string[], confusion: SparseConfusion): Ht
     const images = row.reduce((sum, count) => sum + count, 0);
     const cells = [...row].map((count, predicted) => {
       const kind = predicted === truth ? 'right' : 'wrong';
-      const shade = `${kind} s${shadeOf(count, images)}`;
+      const shade = `${kind} s${Math.ceil(shadeOf(count, images))}`;
       const title = `${name} taken for ${classes[predicted]!}: ${counted(count, 'image')}`;
       return html`<td class="${shade}" title="${title}">${count || '·'}</td>`;
     });
@@ -61,7 +61,7 @@ function matrixPicture(classes: readonly string[], confusion: SparseConfusion): 
     const images = line.reduce((sum, count) => sum + count, 0);
     line.forEach((count, column) => {
       if (count === 0) return;
-      const shade = `${row === column ? 'right' : 'wrong'} s${shadeOf(count, images)}`;
+      const shade = `${row === column ? 'right' : 'wrong'} s${Math.round(shadeOf(count, images))}`;
       paths.set(shade, `${paths.get(shade) ?? ''}M${column} ${row}.5h1`);
       cells.push(`${row} ${column} ${count}`);
     });
@@ -97,7 +97,7 @@ function groupName(classes: readonly string[], group: number, size: number): str
 
 /** 0 for none; the square root makes rare confusions visible. */
 function shadeOf(count: number, images: number): number {
-  return images === 0 ? 0 : Math.ceil(shades * Math.sqrt(count / images));
+  return images === 0 ? 0 : shades * Math.sqrt(count / images);
 }
 
 /** The pairs that were confused most often. */

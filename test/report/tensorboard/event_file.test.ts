@@ -5,6 +5,7 @@ import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { crc32c } from '../../../src/report/tensorboard/crc32c.js';
 import { encodeEvent } from '../../../src/report/tensorboard/event.js';
+import { pythonWith } from '../../python.js';
 import { RunScript, temporaryFolder } from '../recorded_run.js';
 
 /** The parts of tensorflow/core/util/event.proto and framework/summary.proto that are used. */
@@ -122,7 +123,7 @@ describe('the events of a run', () => {
   });
 });
 
-const python = process.env.MENET_PYTHON;
+const { python, skipped } = pythonWith('tensorboard');
 const reader = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -132,18 +133,15 @@ print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)]
                   for tag in events.Tags()['scalars']}))
 `;
 
-it.skipIf(!python)(
-  `TensorBoard itself reads them${python ? '' : ' (skipped: MENET_PYTHON names no Python with tensorboard)'}`,
-  () => {
-    const output = execFileSync(python!, ['-c', reader, folder], { encoding: 'utf8' });
-    const scalars = JSON.parse(output) as Record<string, [number, number][]>;
-    const rates = scalars.learning_rate!;
-    expect(rates.map(([step]) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    expect(rates.map(([, rate]) => rate.toFixed(2))).toEqual([
-      ...Array<string>(7).fill('0.10'),
-      ...Array<string>(3).fill('0.70'),
-    ]);
-    expect(scalars['loss/valid']!.map(([step]) => step)).toEqual([5, 10]);
-    expect(Object.keys(scalars)).toHaveLength(10);
-  },
-);
+it.skipIf(!python)(`TensorBoard itself reads them${skipped}`, () => {
+  const output = execFileSync(python!, ['-c', reader, folder], { encoding: 'utf8' });
+  const scalars = JSON.parse(output) as Record<string, [number, number][]>;
+  const rates = scalars.learning_rate!;
+  expect(rates.map(([step]) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(rates.map(([, rate]) => rate.toFixed(2))).toEqual([
+    ...Array<string>(7).fill('0.10'),
+    ...Array<string>(3).fill('0.70'),
+  ]);
+  expect(scalars['loss/valid']!.map(([step]) => step)).toEqual([5, 10]);
+  expect(Object.keys(scalars)).toHaveLength(10);
+});

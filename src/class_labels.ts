@@ -10,7 +10,13 @@ export function classLabels(numClasses: number, names: readonly string[] | undef
   return Array.from({ length: numClasses }, (_, index) => String(index));
 }
 
+/** ImageNet's labels where the classes are its thousand identifiers, else the classes as they are. */
+export function readableClasses(classes: readonly string[]): readonly string[] {
+  const identifiers = classes.length === 1000 && classes.every((name) => /^n\d{8}$/.test(name));
+  return identifiers ? imagenetLabels() : classes;
+}
+
 function imagenetLabels(): string[] {
-  const file = new URL('../../config/imagenet/labels.json', import.meta.url);
+  const file = new URL('../config/imagenet/labels.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { labels: string[] }).labels;
 }
