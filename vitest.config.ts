@@ -13,7 +13,7 @@ const onCuda = [
   'test/native/gradients.test.ts',
   'test/ops/*.test.ts',
   'test/tfjs_core/specs.test.ts',
-  'test/train/step.test.ts',
+  'test/train/{photos,step}.test.ts',
 ];
 
 const testBinary =
