@@ -10,6 +10,7 @@
 #include "core/thread_pool.h"
 #include "host_bytes.h"
 #include "image_door.h"
+#include "read_worker.h"
 
 namespace menet {
 
@@ -109,9 +110,11 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("view", &Addon::Guard<&Addon::View>),
                              InstanceMethod("free", &Addon::Guard<&Addon::Free>),
                              InstanceMethod("read", &Addon::Guard<&Addon::Read>),
+                             InstanceMethod("readAsync", &Addon::Guard<&Addon::ReadAsync>),
                              InstanceMethod("write", &Addon::Guard<&Addon::Write>),
                              InstanceMethod("run", &Addon::Guard<&Addon::Run>),
                              InstanceMethod("ops", &Addon::Guard<&Addon::Ops>),
+                             InstanceMethod("devices", &Addon::Guard<&Addon::Devices>),
                              InstanceMethod("threads", &Addon::Guard<&Addon::Threads>),
                              InstanceMethod("isa", &Addon::Guard<&Addon::InstructionSet>),
                              InstanceMethod("memory", &Addon::Guard<&Addon::Memory>),
@@ -172,6 +175,19 @@ class Addon : public Napi::Addon<Addon> {
     return info.Env().Undefined();
   }
 
+  // readAsync(id, bytes, offset = 0) -> promise of an ArrayBuffer of what the buffer holds now;
+  // the buffer may be freed at once.
+  Napi::Value ReadAsync(const Napi::CallbackInfo& info) {
+    const Buffer& buffer = buffers_.get(Integer(info, 0));
+    const auto bytes = static_cast<size_t>(Integer(info, 1));
+    const size_t offset = OffsetWithin(buffer, "readAsync", info, bytes);
+    const char* from = static_cast<const char*>(buffer.data()) + offset;
+    auto* worker = new ReadWorker(Napi::ArrayBuffer::New(info.Env(), bytes),
+                                  buffer.device->start_read(from, bytes));
+    worker->Queue();  // deletes itself
+    return worker->promise();
+  }
+
   // write(id, source, offset = 0)
   Napi::Value Write(const Napi::CallbackInfo& info) {
     const auto [buffer, host, offset] = Transfer(info, "write");
@@ -188,12 +204,18 @@ class Addon : public Napi::Addon<Addon> {
   TransferRange Transfer(const Napi::CallbackInfo& info, const char* what) {
     const Buffer& buffer = buffers_.get(Integer(info, 0));
     const HostBytes host = host_bytes(info[1]);
+    return {buffer, host, OffsetWithin(buffer, what, info, host.size)};
+  }
+
+  // Argument 2, or 0 without one.
+  static size_t OffsetWithin(const Buffer& buffer, const char* what, const Napi::CallbackInfo& info,
+                             size_t bytes) {
     const size_t offset = info.Length() > 2 ? static_cast<size_t>(Integer(info, 2)) : 0;
-    if (offset > buffer.bytes || host.size > buffer.bytes - offset) {
-      throw_error(what, ": expected a range within ", buffer.bytes, " bytes, got ", host.size,
+    if (offset > buffer.bytes || bytes > buffer.bytes - offset) {
+      throw_error(what, ": expected a range within ", buffer.bytes, " bytes, got ", bytes,
                   " bytes at ", offset);
     }
-    return {buffer, host, offset};
+    return offset;
   }
 
   // run(op, inputs, attributes, device = that of the inputs) -> outputs
@@ -270,6 +292,27 @@ class Addon : public Napi::Addon<Addon> {
     return array;
   }
 
+  // devices() -> { devices, whyNoCuda }
+  Napi::Value Devices(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const DeviceList list = list_devices();
+    Napi::Array devices = Napi::Array::New(env, list.devices.size());
+    for (uint32_t i = 0; i < list.devices.size(); ++i) {
+      const DeviceInfo& device = list.devices[i];
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("name", device.name);
+      object.Set("description", device.description);
+      object.Set("memory", static_cast<double>(device.memory));
+      object.Set("computeCapability", device.compute_capability);
+      object.Set("driver", device.driver);
+      devices.Set(i, object);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("devices", devices);
+    result.Set("whyNoCuda", list.why_no_cuda);
+    return result;
+  }
+
   // threads(count?) -> count
   Napi::Value Threads(const Napi::CallbackInfo& info) {
     if (info.Length() > 0) {
@@ -289,6 +332,8 @@ class Addon : public Napi::Addon<Addon> {
     object.Set("peakBytesInUse", static_cast<double>(s.peak_bytes_in_use));
     object.Set("bytesReserved", static_cast<double>(s.bytes_reserved));
     object.Set("peakBytesReserved", static_cast<double>(s.peak_bytes_reserved));
+    object.Set("bytesLimit",
+               s.bytes_limit == SIZE_MAX ? INFINITY : static_cast<double>(s.bytes_limit));
     object.Set("allocations", static_cast<double>(s.allocations));
     object.Set("systemAllocations", static_cast<double>(s.system_allocations));
     object.Set("buffers", static_cast<double>(buffers_.size()));

@@ -26,7 +26,8 @@ function countVitest(report) {
 }
 
 const vitest = read('reports/vitest.json');
-const parts = [vitest && countVitest(vitest), read('tfjs_core_results.json')].filter(Boolean);
+const specs = ['cpu', 'cuda_0'].map((device) => read(`tfjs_core_results_${device}.json`));
+const parts = [vitest && countVitest(vitest), ...specs].filter(Boolean);
 const sum = (key) => parts.reduce((total, part) => total + (part[key] ?? 0), 0);
 const [passed, failed, skipped] = [sum('passed'), sum('failed'), sum('skipped')];
 

@@ -4,17 +4,11 @@
 // Node-API addon that cmake-js builds.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
-const require = createRequire(import.meta.url);
-const cmakeJs = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin/cmake-js');
-const options = ['--target', 'menet', '--log-level', 'warn'];
-const { status } = spawnSync(process.execPath, [cmakeJs, 'build', ...options], {
-  cwd: root,
-  stdio: 'inherit',
-});
+const build = path.join(import.meta.dirname, 'build_native.js');
+const { status } = spawnSync(process.execPath, [build], { cwd: root, stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 mkdirSync('build/Release', { recursive: true });
 copyFileSync(path.join(root, 'build/Release/menet.node'), 'build/Release/menet.node');

@@ -9,13 +9,13 @@ const run = (command, args, env = {}) =>
 
 run('npx', [
   ...['cmake-js', 'build', '--target', 'menet', '--out', 'build/sanitize', '--log-level', 'warn'],
-  ...['--CDMENET_FLOAT64=ON', '--CDMENET_SANITIZE=ON'],
+  ...['--CDMENET_FLOAT64=ON', '--CDMENET_CUDA_SHIM=ON', '--CDMENET_SANITIZE=ON'],
 ]);
 const runtime = execFileSync('gcc', ['-print-file-name=libasan.so']).toString().trim();
 const binary = resolve(root, 'build/sanitize/Release/menet.node');
 const images = ['alter', 'color_jitter', 'resample'].map((name) => `test/data/${name}.test.ts`);
 const ops = ['test/ops/native', 'test/ops/multi_tensor'];
-const tests = [...ops, 'test/native', 'test/backend', ...images];
+const tests = [...ops, 'test/native', 'test/backend', 'test/cuda', ...images];
 // There is no cache in this build, whose behaviour allocator.test.ts is about.
 const vitest = ['vitest', 'run', '--pool=forks', '--exclude', 'test/native/allocator.test.ts'];
 run('npx', [...vitest, ...tests], {

@@ -1,6 +1,7 @@
 import './backend/register.js';
 
 export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.js';
+export { type DeviceInfo, type Devices, devices } from './devices.js';
 export { InputError } from './errors.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
 export { depthwiseSeparable, type DepthwiseSeparableParams } from './ops/depthwise_separable.js';

@@ -21,11 +21,23 @@ export interface NativeMemory {
   /** Held from the system, in use or cached. */
   bytesReserved: number;
   peakBytesReserved: number;
+  /** The most that may be reserved (MENET_MEMORY_LIMIT); Infinity where nothing is set. */
+  bytesLimit: number;
   /** Allocations ever made, and those that had to ask the system. */
   allocations: number;
   systemAllocations: number;
   /** Live buffers of this JavaScript environment. */
   buffers: number;
+}
+
+/** A device as the native core lists it; what it does not know is 0 or empty. */
+export interface NativeDevice {
+  name: string;
+  description: string;
+  /** bytes */
+  memory: number;
+  computeCapability: string;
+  driver: string;
 }
 
 /** The one door to the native core. Every method throws an Error naming the op, what was expected and what was found. */
@@ -35,6 +47,8 @@ export interface Native {
   view(id: number, offset: number, bytes: number): number;
   free(id: number): void;
   read(id: number, target: ArrayBufferView | ArrayBuffer, offset?: number): void;
+  /** What the buffer holds now, read without blocking; the buffer may be freed at once. */
+  readAsync(id: number, bytes: number, offset?: number): Promise<ArrayBuffer>;
   write(id: number, source: ArrayBufferView | ArrayBuffer, offset?: number): void;
   /** Runs an op on the device of its inputs; the caller owns the outputs. */
   run(
@@ -44,6 +58,8 @@ export interface Native {
     device?: string,
   ): NativeTensor[];
   ops(): string[];
+  /** All devices, the CPU first, and why there is no GPU among them. */
+  devices(): { devices: NativeDevice[]; whyNoCuda: string };
   threads(count?: number): number;
   isa(): 'generic' | 'avx2' | 'avx512';
   memory(device?: string): NativeMemory;

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <string>
 
 #include "core/error.h"
 
@@ -13,7 +14,6 @@ namespace menet {
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kGrowth = size_t{4} << 20;  // the least asked of the system at a time
 
 size_t round_up(size_t bytes, size_t unit) {
   if (bytes > SIZE_MAX / 2) throw_error("allocate: expected at most ", SIZE_MAX / 2, " bytes");
@@ -34,7 +34,17 @@ class CountingAllocator : public Allocator {
     statistics_.peak_bytes_reserved = statistics_.bytes_reserved;
   }
 
+  void limit(size_t bytes) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    statistics_.bytes_limit = bytes;
+  }
+
  protected:
+  // Whether the limit allows that many more bytes to be reserved.
+  bool allowed(size_t bytes) const {
+    const AllocatorStatistics& s = statistics_;
+    return s.bytes_reserved <= s.bytes_limit && bytes <= s.bytes_limit - s.bytes_reserved;
+  }
   void count_allocation(size_t bytes) {
     AllocatorStatistics& s = statistics_;
     ++s.allocations;
@@ -50,8 +60,11 @@ class CountingAllocator : public Allocator {
   }
   void count_returned(size_t bytes) { statistics_.bytes_reserved -= bytes; }
   [[noreturn]] void fail(size_t bytes) const {
-    throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ",
-                statistics_.bytes_in_use, " bytes are in use");
+    const AllocatorStatistics& s = statistics_;
+    const std::string limit =
+        s.bytes_limit == SIZE_MAX ? "" : " of at most " + std::to_string(s.bytes_limit);
+    throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ", s.bytes_in_use,
+                " bytes", limit, " are in use");
   }
 
   mutable std::mutex mutex_;
@@ -94,11 +107,19 @@ class CachingAllocator : public CountingAllocator {
     if (blocks_.empty() || blocks_.rbegin()->second.used) return;
     const auto last = std::prev(blocks_.end());
     const size_t size = last->second.size;
+    const size_t kept = (committed_ - size + arena_->unit() - 1) / arena_->unit() * arena_->unit();
+    if (kept >= committed_) return;
+    const size_t returned = committed_ - kept;
     free_.erase({size, last->first});
-    blocks_.erase(last);
-    committed_ -= size;
-    arena_->decommit(committed_, size);
-    count_returned(size);
+    last->second.size -= returned;
+    if (last->second.size == 0) {
+      blocks_.erase(last);
+    } else {
+      free_.insert({last->second.size, last->first});
+    }
+    committed_ = kept;
+    arena_->decommit(committed_, returned);
+    count_returned(returned);
   }
 
  private:
@@ -112,8 +133,11 @@ class CachingAllocator : public CountingAllocator {
   char* grow(size_t size) {
     const bool last_free = !blocks_.empty() && !blocks_.rbegin()->second.used;
     const size_t have = last_free ? blocks_.rbegin()->second.size : 0;
-    const size_t bytes = round_up(size - have, kGrowth);
-    if (bytes > arena_->capacity() - committed_ || !arena_->commit(committed_, bytes)) fail(size);
+    const size_t bytes = round_up(size - have, arena_->unit());
+    if (bytes > arena_->capacity() - committed_ || !allowed(bytes) ||
+        !arena_->commit(committed_, bytes)) {
+      fail(size);
+    }
     count_reserved(bytes);
     char* address = last_free ? blocks_.rbegin()->first : arena_->base() + committed_;
     committed_ += bytes;
@@ -154,7 +178,7 @@ class PlainAllocator : public CountingAllocator {
   void* allocate(size_t bytes) override {
     const size_t size = round_up(bytes, kAlignment);
     std::lock_guard<std::mutex> lock(mutex_);
-    void* pointer = std::aligned_alloc(kAlignment, size);
+    void* pointer = allowed(size) ? std::aligned_alloc(kAlignment, size) : nullptr;
     if (pointer == nullptr) fail(size);
     sizes_[pointer] = size;
     count_reserved(size);

@@ -16,6 +16,7 @@ class Arena {
   virtual ~Arena() = default;
   virtual char* base() const = 0;                        // aligned to 64 bytes
   virtual size_t capacity() const = 0;                   // addresses
+  virtual size_t unit() const = 0;                       // commits and decommits are multiples
   virtual bool commit(size_t offset, size_t bytes) = 0;  // false when there is no more memory
   virtual void decommit(size_t offset, size_t bytes) = 0;
 };
@@ -25,6 +26,7 @@ struct AllocatorStatistics {
   size_t peak_bytes_in_use = 0;  // since the start or reset_peak()
   size_t bytes_reserved = 0;     // held from the system, in use or cached
   size_t peak_bytes_reserved = 0;
+  size_t bytes_limit = SIZE_MAX;    // the most that may be reserved
   uint64_t allocations = 0;         // ever
   uint64_t system_allocations = 0;  // ever
 };
@@ -38,6 +40,7 @@ class Allocator {
   virtual void release_cache() = 0;  // gives cached memory back to the system
   virtual AllocatorStatistics statistics() const = 0;
   virtual void reset_peak() = 0;
+  virtual void limit(size_t bytes) = 0;  // of bytes_reserved, from now on
 };
 
 std::unique_ptr<Allocator> make_caching_allocator(std::unique_ptr<Arena> arena);

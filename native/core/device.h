@@ -1,16 +1,24 @@
-// A device: memory, transfers and a stream to run kernels on. The CPU is the only
-// one so far; nothing outside this class may assume that its memory is the host's.
+// A device: memory, transfers and a stream to run kernels on. Nothing outside this class may
+// assume that its memory is the host's.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/allocator.h"
 
 namespace menet {
 
 enum class DeviceKind { kCpu, kCuda };
+
+// Bytes on their way to the host.
+class PendingRead {
+ public:
+  virtual ~PendingRead() = default;
+  virtual void finish(void* host) = 0;  // waits for them; on any thread, once
+};
 
 class Device {
  public:
@@ -20,10 +28,29 @@ class Device {
   virtual Allocator& allocator() = 0;
   virtual void write(void* device, const void* host, size_t bytes) = 0;
   virtual void read(void* host, const void* device, size_t bytes) = 0;
+  // The bytes as they are behind everything that was started so far; the memory may be written
+  // or freed at once.
+  virtual std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) = 0;
   virtual void* stream() { return nullptr; }  // cudaStream_t where there is one
 };
 
-// The device called `name`; throws when there is none. Devices live until the process ends.
+struct DeviceInfo {
+  std::string name;         // "cpu", "cuda:0"
+  std::string description;  // the GPU's model
+  size_t memory = 0;        // bytes
+  std::string compute_capability;
+  std::string driver;  // the newest version of CUDA that it knows
+};
+
+struct DeviceList {
+  std::vector<DeviceInfo> devices;
+  std::string why_no_cuda;  // empty where there is a GPU
+};
+
+DeviceList list_devices();
+
+// The device called `name` ("cuda" is "cuda:0"); throws saying why there is none. Devices live
+// until the process ends. MENET_MEMORY_LIMIT is the most bytes that each may reserve.
 Device& device_named(const std::string& name);
 
 }  // namespace menet

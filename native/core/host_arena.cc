@@ -75,6 +75,7 @@ class HostArena : public Arena {
 
   char* base() const override { return base_; }
   size_t capacity() const override { return capacity_; }
+  size_t unit() const override { return size_t{4} << 20; }
   bool commit(size_t offset, size_t bytes) override { return back(base_ + offset, bytes); }
   void decommit(size_t offset, size_t bytes) override { unback(base_ + offset, bytes); }
 

@@ -95,7 +95,15 @@ void Call::expect_float(size_t input, const char* argument) const {
   expect(dtype == DType::kFloat32, argument, ": expected dtype float32, got ", name_of(dtype));
 }
 
-RegisterOp::RegisterOp(const Op& op) { registry()[op.name] = op; }
+// In either order: it is the linker's.
+RegisterOp::RegisterOp(const Op& op) {
+  Op& registered = registry()[op.name];
+  const Op::Run cuda = registered.cuda;
+  registered = op;
+  if (op.cuda == nullptr) registered.cuda = cuda;
+}
+
+RegisterCuda::RegisterCuda(const char* name, Op::Run run) { registry()[name].cuda = run; }
 
 const Op& op_named(const std::string& name) {
   const auto found = registry().find(name);

@@ -1,5 +1,5 @@
 // Ops: a name, a check that infers the outputs, and a function per device. An op
-// registers itself from its own file (native/ops/NAME.cc, later NAME.cu); nothing lists ops.
+// registers itself from its own files (native/ops/NAME.cc and NAME.cu); nothing lists ops.
 #pragma once
 
 #include <map>
@@ -39,8 +39,8 @@ struct Op {
   using Infer = std::vector<TensorType> (*)(const Call&);
   using Run = void (*)(Call&);
 
-  const char* name;
-  Infer infer;  // checks inputs and attributes, throws, returns the outputs' types
+  const char* name = nullptr;
+  Infer infer = nullptr;  // checks inputs and attributes, throws, returns the outputs' types
   Run cpu = nullptr;
   Run cuda = nullptr;
 };
@@ -107,9 +107,15 @@ class Scratch {
   T* data_;
 };
 
-// static const RegisterOp relu({"Relu", infer, cpu});
+// static const RegisterOp relu({"Relu", infer, cpu}); a function that is made of others which
+// know the call's device is given twice: {"Slice", infer, run, run}.
 struct RegisterOp {
   explicit RegisterOp(const Op& op);
+};
+
+// The same op's function on CUDA: static const RegisterCuda relu("Relu", cuda);
+struct RegisterCuda {
+  RegisterCuda(const char* name, Op::Run run);
 };
 
 const Op& op_named(const std::string& name);  // throws on an unknown name

@@ -1,6 +1,9 @@
 #include "kernels/unit_call.h"
 
 #include "kernels/input_reader.h"
+#ifdef MENET_CUDA
+#include "kernels/unit_cuda.h"
+#endif
 
 namespace menet {
 
@@ -126,14 +129,21 @@ void run_typed(Call& call, UnitParts parts) {
   const UnitCall<T> c = read_unit<T>(call, parts, 0);
   UnitTensors<T> t = given_tensors(c);
   set_output(t, parts, call.outputs[0].as<T>());
-  if (!call.attributes.flag("training")) {
-    return unit_forward_inference(c.unit, t, call.device());
-  }
+  const bool training = call.attributes.flag("training");
   size_t next = 1;
-  for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
-    t.*saved.member = call.outputs[next++].as<T>();
+  if (training) {
+    for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
+      t.*saved.member = call.outputs[next++].as<T>();
+    }
   }
-  unit_forward_training(c.unit, t, call.device());
+#ifdef MENET_CUDA
+  if (call.device().kind() == DeviceKind::kCuda) return unit_forward_cuda(call, c.unit, t);
+#endif
+  if (training) {
+    unit_forward_training(c.unit, t, call.device());
+  } else {
+    unit_forward_inference(c.unit, t, call.device());
+  }
 }
 
 // Gradient outputs in the order of the inputs that have one.
@@ -216,7 +226,14 @@ void run_gradient_typed(Call& call, UnitParts parts) {
   for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
     t.*saved.member = call.inputs[next++].as<T>();
   }
-  unit_backward(c.unit, t, call.inputs[0].as<T>(), gradient_outputs<T>(call, parts), call.device());
+  const T* dy = call.inputs[0].as<T>();
+  const UnitGradients<T> gradients = gradient_outputs<T>(call, parts);
+#ifdef MENET_CUDA
+  if (call.device().kind() == DeviceKind::kCuda) {
+    return unit_backward_cuda(call, c.unit, t, dy, gradients);
+  }
+#endif
+  unit_backward(c.unit, t, dy, gradients, call.device());
 }
 
 // Calls body(float{}) or body(double{}) by the dtype of the first input.

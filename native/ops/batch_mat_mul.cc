@@ -1,19 +1,12 @@
 // BatchMatMul(a [Ba, M, K], b [Bb, K, N]; transposeA, transposeB) -> [max(Ba, Bb), M, N], the
 // one with fewer batches being repeated. Transposed operands are [., K, M] and [., N, K].
-#include "core/op.h"
+#include "ops/batch_mat_mul.h"
+
 #include "core/thread_pool.h"
 #include "ops/grain.h"
 #include "simd/matmul.h"
 
 namespace menet {
-
-namespace {
-
-struct Product {
-  int64_t batches, rows, columns, depth;
-  int64_t a_batches, b_batches;
-  bool transpose_a, transpose_b;
-};
 
 Product product_of(const Call& call) {
   call.expect_rank(0, "a", 3);
@@ -36,6 +29,8 @@ Product product_of(const Call& call) {
               p.a_batches, " and ", p.b_batches);
   return p;
 }
+
+namespace {
 
 std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(2);

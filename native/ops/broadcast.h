@@ -13,6 +13,11 @@ class Broadcast {
  public:
   Broadcast(const Shape& a, const Shape& b, const Shape& y);
 
+  // Outermost first, neighbours merged where both inputs allow it; never empty.
+  const Shape& sizes() const { return sizes_; }
+  const Shape& a_strides() const { return a_strides_; }
+  const Shape& b_strides() const { return b_strides_; }
+
   int64_t a_step() const { return a_strides_.back(); }
   int64_t b_step() const { return b_strides_.back(); }
 
@@ -33,7 +38,6 @@ class Broadcast {
  private:
   int64_t offset(int64_t row, const Shape& strides) const;
 
-  // Outermost first, neighbours merged where both inputs allow it; never empty.
   Shape sizes_, a_strides_, b_strides_;
 };
 

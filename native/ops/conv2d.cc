@@ -3,32 +3,11 @@
 // Conv2DBackpropFilter(x, dy; filterShape, ...) -> dfilter.
 // Matrix products over tiles of patches (im2col), which a 1x1 filter does not need.
 #include "core/thread_pool.h"
+#include "ops/convolution.h"
 #include "ops/grain.h"
-#include "ops/window.h"
 #include "simd/matmul.h"
 
 namespace menet {
-
-namespace {
-
-struct Convolution {
-  Window window;
-  int64_t in_channels, out_channels;
-
-  // One input pixel for each output pixel, the same.
-  bool is_pointwise() const {
-    const auto trivial = [](const WindowAxis& a) {
-      return a.filter == 1 && a.stride == 1 && a.pad == 0 && a.output == a.input;
-    };
-    return trivial(window.rows) && trivial(window.columns);
-  }
-  Shape input_shape() const {
-    return {window.batch, window.rows.input, window.columns.input, in_channels};
-  }
-  Shape output_shape() const {
-    return {window.batch, window.rows.output, window.columns.output, out_channels};
-  }
-};
 
 Convolution convolution_of(const Call& call, const Shape& images, const Shape& filter) {
   call.expect(filter.size() == 4, "filter: expected [h, w, Cin, Cout], got shape ",
@@ -38,6 +17,8 @@ Convolution convolution_of(const Call& call, const Shape& images, const Shape& f
               to_string(filter));
   return {window, filter[2], filter[3]};
 }
+
+namespace {
 
 // Patches of at most this many elements are made at a time: half a second-level cache.
 constexpr int64_t kPatchElements = 1 << 16;

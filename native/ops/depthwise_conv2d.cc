@@ -2,13 +2,11 @@
 // DepthwiseConv2dNativeBackpropInput(dy, filter; inputShape, ...) -> dx;
 // DepthwiseConv2dNativeBackpropFilter(x, dy; filterShape, ...) -> dfilter.
 #include "core/thread_pool.h"
+#include "ops/convolution.h"
 #include "ops/grain.h"
 #include "ops/taps.simd.h"
-#include "ops/window.h"
 
 namespace menet {
-
-namespace {
 
 Window depthwise_window(const Call& call, const Shape& images, const Shape& filter) {
   call.expect(filter.size() == 4 && filter[3] == 1, "filter: expected [h, w, C, 1], got shape ",
@@ -18,6 +16,8 @@ Window depthwise_window(const Call& call, const Shape& images, const Shape& filt
               to_string(filter));
   return window;
 }
+
+namespace {
 
 Shape output_shape(const Window& w, int64_t channels) {
   return {w.batch, w.rows.output, w.columns.output, channels};

@@ -7,13 +7,15 @@ namespace {
 
 constexpr UnitParts kParts{true, false, false};
 
+void run(Call& call) { run_unit(call, kParts); }
+void run_gradient(Call& call) { run_unit_gradient(call, kParts); }
+
 const RegisterOp forward({"GroupConvShuffleDepthwise",
-                          [](const Call& call) { return infer_unit(call, kParts); },
-                          [](Call& call) { run_unit(call, kParts); }});
+                          [](const Call& call) { return infer_unit(call, kParts); }, run, run});
 
 const RegisterOp gradient({"GroupConvShuffleDepthwiseGrad",
                            [](const Call& call) { return infer_unit_gradient(call, kParts); },
-                           [](Call& call) { run_unit_gradient(call, kParts); }});
+                           run_gradient, run_gradient});
 
 }  // namespace
 

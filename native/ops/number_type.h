@@ -12,6 +12,13 @@ void with_number_type(DType dtype, Body&& body) {
   with_float_type(dtype, body);
 }
 
+// Calls body(T{}) for any type by what its elements are stored as: bytes for bool and uint8.
+template <typename Body>
+void with_storage_type(DType dtype, Body&& body) {
+  if (bytes_per_element(dtype) == 1) return body(uint8_t{});
+  with_number_type(dtype, body);
+}
+
 // Calls body(T{}) with an integer as wide as the elements, for ops that only move them.
 template <typename Body>
 void with_element_size(DType dtype, Body&& body) {

@@ -3,12 +3,10 @@
 // over the taps inside the image, while its gradient divides by the size of the filter.
 #include "core/thread_pool.h"
 #include "ops/grain.h"
+#include "ops/pool_window.h"
 #include "ops/taps.simd.h"
-#include "ops/window.h"
 
 namespace menet {
-
-namespace {
 
 Window pool_window(const Call& call, const Shape& images) {
   const auto filter = call.attributes.integers("filterSize");
@@ -21,6 +19,8 @@ Window pool_window(const Call& call, const Shape& images) {
               filter[1]);
   return window;
 }
+
+namespace {
 
 Shape output_shape(const Window& w, int64_t channels) {
   return {w.batch, w.rows.output, w.columns.output, channels};

@@ -1,8 +1,6 @@
 // Slice(x; begin, size), SplitV(x; sizes, axis) -> several, Concat(x...; axis),
 // PadV2(x; paddings: before and after each dimension, constantValue), Tile(x; reps).
-#include "core/thread_pool.h"
-#include "ops/grain.h"
-#include "ops/number_type.h"
+#include "ops/fill.h"
 #include "ops/strided_copy.h"
 
 namespace menet {
@@ -22,15 +20,15 @@ std::vector<TensorType> infer_slice(const Call& call) {
   return {{x.dtype, size}};
 }
 
-void copy_part(const Tensor& x, const Shape& begin, const Tensor& y) {
+void copy_part(const Call& call, const Tensor& x, const Shape& begin, const Tensor& y) {
   const Shape from = dense_strides(x.shape);
   int64_t offset = 0;
   for (size_t i = 0; i < begin.size(); ++i) offset += begin[i] * from[i];
-  strided_copy(x.dtype, y.shape, x.data, offset, from, y.data, 0, dense_strides(y.shape));
+  strided_copy(call, x.dtype, y.shape, x.data, offset, from, y.data, 0, dense_strides(y.shape));
 }
 
-void cpu_slice(Call& call) {
-  copy_part(call.inputs[0], call.attributes.integers("begin"), call.outputs[0]);
+void run_slice(Call& call) {
+  copy_part(call, call.inputs[0], call.attributes.integers("begin"), call.outputs[0]);
 }
 
 size_t axis_of(const Call& call) {
@@ -57,11 +55,11 @@ std::vector<TensorType> infer_split(const Call& call) {
   return parts;
 }
 
-void cpu_split(Call& call) {
+void run_split(Call& call) {
   const size_t axis = axis_of(call);
   Shape begin(call.inputs[0].shape.size());
   for (const Tensor& part : call.outputs) {
-    copy_part(call.inputs[0], begin, part);
+    copy_part(call, call.inputs[0], begin, part);
     begin[axis] += part.shape[axis];
   }
 }
@@ -84,13 +82,13 @@ std::vector<TensorType> infer_concat(const Call& call) {
   return {y};
 }
 
-void cpu_concat(Call& call) {
+void run_concat(Call& call) {
   const size_t axis = axis_of(call);
   const Tensor& y = call.outputs[0];
   const Shape to = dense_strides(y.shape);
   int64_t offset = 0;
   for (const Tensor& x : call.inputs) {
-    strided_copy(y.dtype, x.shape, x.data, 0, dense_strides(x.shape), y.data, offset, to);
+    strided_copy(call, y.dtype, x.shape, x.data, 0, dense_strides(x.shape), y.data, offset, to);
     offset += x.shape[axis] * to[axis];
   }
 }
@@ -110,23 +108,13 @@ std::vector<TensorType> infer_pad(const Call& call) {
   return {y};
 }
 
-void fill(const Tensor& y, double value) {
-  const auto fill_as = [&](auto element) {
-    parallel_for(y.size(), kElementGrain, [&](int64_t begin, int64_t end, int) {
-      std::fill_n(y.as<decltype(element)>() + begin, end - begin, element);
-    });
-  };
-  if (bytes_per_element(y.dtype) == 1) return fill_as(static_cast<uint8_t>(value));
-  with_number_type(y.dtype, [&](auto zero) { fill_as(static_cast<decltype(zero)>(value)); });
-}
-
-void cpu_pad(Call& call) {
+void run_pad(Call& call) {
   const Tensor &x = call.inputs[0], &y = call.outputs[0];
-  fill(y, call.attributes.number("constantValue"));
+  fill(call, y, call.attributes.number("constantValue"));
   const Shape paddings = call.attributes.integers("paddings"), to = dense_strides(y.shape);
   int64_t offset = 0;
   for (size_t i = 0; i < to.size(); ++i) offset += paddings[2 * i] * to[i];
-  strided_copy(x.dtype, x.shape, x.data, 0, dense_strides(x.shape), y.data, offset, to);
+  strided_copy(call, x.dtype, x.shape, x.data, 0, dense_strides(x.shape), y.data, offset, to);
 }
 
 std::vector<TensorType> infer_tile(const Call& call) {
@@ -143,7 +131,7 @@ std::vector<TensorType> infer_tile(const Call& call) {
 }
 
 // Each dimension as two: the repetitions, in which x stands still, and x's own.
-void cpu_tile(Call& call) {
+void run_tile(Call& call) {
   const Tensor &x = call.inputs[0], &y = call.outputs[0];
   const Shape reps = call.attributes.integers("reps");
   const Shape x_strides = dense_strides(x.shape), y_strides = dense_strides(y.shape);
@@ -153,7 +141,7 @@ void cpu_tile(Call& call) {
     from.insert(from.end(), {0, x_strides[i]});
     to.insert(to.end(), {x.shape[i] * y_strides[i], y_strides[i]});
   }
-  strided_copy(x.dtype, sizes, x.data, 0, from, y.data, 0, to);
+  strided_copy(call, x.dtype, sizes, x.data, 0, from, y.data, 0, to);
 }
 
 std::vector<TensorType> infer_fill(const Call& call) {
@@ -164,15 +152,15 @@ std::vector<TensorType> infer_fill(const Call& call) {
   return {{dtype_from_name(call.attributes.text("dtype")), shape}};
 }
 
-void cpu_fill(Call& call) { fill(call.outputs[0], call.attributes.number("value")); }
+void run_fill(Call& call) { fill(call, call.outputs[0], call.attributes.number("value")); }
 
 const RegisterOp ops[] = {
-    RegisterOp({"Slice", infer_slice, cpu_slice}),
-    RegisterOp({"SplitV", infer_split, cpu_split}),
-    RegisterOp({"Concat", infer_concat, cpu_concat}),
-    RegisterOp({"PadV2", infer_pad, cpu_pad}),
-    RegisterOp({"Tile", infer_tile, cpu_tile}),
-    RegisterOp({"Fill", infer_fill, cpu_fill}),
+    RegisterOp({"Slice", infer_slice, run_slice, run_slice}),
+    RegisterOp({"SplitV", infer_split, run_split, run_split}),
+    RegisterOp({"Concat", infer_concat, run_concat, run_concat}),
+    RegisterOp({"PadV2", infer_pad, run_pad, run_pad}),
+    RegisterOp({"Tile", infer_tile, run_tile, run_tile}),
+    RegisterOp({"Fill", infer_fill, run_fill, run_fill}),
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 //     z (raw convolution) and statistics
 //   StemGrad(dy, y, x, conv, scale, offset, mean, variance, z, statistics)
 //     -> gradients of conv, scale, offset, and of x where attribute inputGradient is set
+#include "ops/stem.h"
+
 #include "kernels/batch_norm.h"
 #include "kernels/conv3x3.h"
 #include "kernels/gradient_passes.h"
@@ -14,26 +16,12 @@ namespace menet {
 
 namespace {
 
-struct StemShape {
-  int64_t batch, in, channels;
-  Map conv, pool;
-  bool pooling;
-
-  Shape z() const { return {batch, conv.out_height, conv.out_width, channels}; }
-  Shape y() const {
-    return pooling ? Shape{batch, pool.out_height, pool.out_width, channels} : z();
-  }
-  int64_t pixels() const { return batch * conv.out_height * conv.out_width; }
-  // A kernel row's matrix.
-  WeightLayout row() const { return {1, 3 * in, channels}; }
-  WeightLayout weights() const { return {1, 9 * in, channels}; }
-};
-
 Map halved(int64_t height, int64_t width) {
   return {height, width, 2, (height + 1) / 2, (width + 1) / 2};
 }
 
-// Checks x and the parameters, which begin at input `first`.
+}  // namespace
+
 StemShape stem_shape(const Call& call, size_t first) {
   call.expect(call.inputs.size() >= first + 6, "expected x, conv and a batch norm, got ",
               call.inputs.size(), " inputs");
@@ -54,6 +42,10 @@ StemShape stem_shape(const Call& call, size_t first) {
           halved(conv.out_height, conv.out_width),
           call.attributes.flag("pooling")};
 }
+
+namespace {
+
+using namespace stem_inputs;
 
 std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(6);
@@ -145,9 +137,6 @@ void run_typed(Call& call) {
 void run(Call& call) {
   with_float_type(call.inputs[0].dtype, [&](auto type) { run_typed<decltype(type)>(call); });
 }
-
-// Inputs of the gradient.
-enum { kDy, kY, kX, kConv, kBatchNorm, kZ = kBatchNorm + 4, kStatistics, kInputs };
 
 std::vector<TensorType> infer_gradient(const Call& call) {
   call.expect_inputs(kInputs);

@@ -8,52 +8,10 @@ namespace menet {
 
 namespace {
 
-struct Loops {
-  Shape sizes, from, to;  // outermost first
-
-  // Drops dimensions of 1 and merges neighbours that one stride describes.
-  Loops(const Shape& all_sizes, const Shape& all_from, const Shape& all_to) {
-    for (size_t i = 0; i < all_sizes.size(); ++i) {
-      if (all_sizes[i] == 1) continue;
-      if (!sizes.empty() && from.back() == all_from[i] * all_sizes[i] &&
-          to.back() == all_to[i] * all_sizes[i]) {
-        sizes.back() *= all_sizes[i];
-        from.back() = all_from[i];
-        to.back() = all_to[i];
-        continue;
-      }
-      sizes.push_back(all_sizes[i]);
-      from.push_back(all_from[i]);
-      to.push_back(all_to[i]);
-    }
-    while (sizes.size() < 2) {
-      sizes.insert(sizes.begin(), 1);
-      from.insert(from.begin(), 0);
-      to.insert(to.begin(), 0);
-    }
-  }
-
-  // Where x is dense in another dimension than y, that one becomes the last but one, so that
-  // the two innermost loops are a matrix to transpose.
-  void choose_matrix() {
-    const size_t last = sizes.size() - 1;
-    if (from[last] == 1 || to[last] != 1) return;
-    for (size_t i = 0; i + 1 < last; ++i) {
-      if (from[i] != 1) continue;
-      for (Shape* list : {&sizes, &from, &to}) {
-        const int64_t value = (*list)[i];
-        list->erase(list->begin() + static_cast<int64_t>(i));
-        list->insert(list->end() - 1, value);
-      }
-      return;
-    }
-  }
-};
-
 // The position in x and y while counting through the outer dimensions.
 class Odometer {
  public:
-  Odometer(const Loops& loops, size_t dimensions, int64_t index)
+  Odometer(const CopyLoops& loops, size_t dimensions, int64_t index)
       : loops_(loops), index_(dimensions) {
     for (size_t d = dimensions; d-- > 0;) {
       index_[d] = index % loops.sizes[d];
@@ -77,7 +35,7 @@ class Odometer {
   int64_t from = 0, to = 0;
 
  private:
-  const Loops& loops_;
+  const CopyLoops& loops_;
   Shape index_;
 };
 
@@ -109,7 +67,7 @@ void transpose_matrix(const T* x, int64_t from, T* y, int64_t to, int64_t rows, 
 }
 
 template <typename T>
-void copy_matrix(const Loops& loops, const T* x, T* y) {
+void copy_matrix(const CopyLoops& loops, const T* x, T* y) {
   const size_t outer = loops.sizes.size() - 2;
   const int64_t rows = loops.sizes[outer], columns = loops.sizes[outer + 1];
   const int64_t from = loops.from[outer + 1], to = loops.to[outer];
@@ -129,7 +87,7 @@ void copy_matrix(const Loops& loops, const T* x, T* y) {
 }
 
 template <typename T>
-void copy_rows(const Loops& loops, const T* x, T* y) {
+void copy_rows(const CopyLoops& loops, const T* x, T* y) {
   const size_t last = loops.sizes.size() - 1;
   const int64_t inner = loops.sizes[last], from = loops.from[last], to = loops.to[last];
   int64_t count = 1;
@@ -156,13 +114,52 @@ Shape dense_strides(const Shape& shape) {
   return strides;
 }
 
-void strided_copy(DType dtype, const Shape& sizes, const void* x, int64_t x_offset,
-                  const Shape& from, void* y, int64_t y_offset, const Shape& to) {
+CopyLoops::CopyLoops(const Shape& all_sizes, const Shape& all_from, const Shape& all_to) {
+  for (size_t i = 0; i < all_sizes.size(); ++i) {
+    if (all_sizes[i] == 1) continue;
+    if (!sizes.empty() && from.back() == all_from[i] * all_sizes[i] &&
+        to.back() == all_to[i] * all_sizes[i]) {
+      sizes.back() *= all_sizes[i];
+      from.back() = all_from[i];
+      to.back() = all_to[i];
+      continue;
+    }
+    sizes.push_back(all_sizes[i]);
+    from.push_back(all_from[i]);
+    to.push_back(all_to[i]);
+  }
+  while (sizes.size() < 2) {
+    sizes.insert(sizes.begin(), 1);
+    from.insert(from.begin(), 0);
+    to.insert(to.begin(), 0);
+  }
+}
+
+bool CopyLoops::choose_matrix() {
+  const size_t last = sizes.size() - 1;
+  if (from[last] == 1 || to[last] != 1) return false;
+  for (size_t i = 0; i + 1 < last; ++i) {
+    if (from[i] != 1) continue;
+    for (Shape* list : {&sizes, &from, &to}) {
+      const int64_t value = (*list)[i];
+      list->erase(list->begin() + static_cast<int64_t>(i));
+      list->insert(list->end() - 1, value);
+    }
+    break;
+  }
+  return from[last - 1] == 1;
+}
+
+void strided_copy([[maybe_unused]] const Call& call, DType dtype, const Shape& sizes, const void* x,
+                  int64_t x_offset, const Shape& from, void* y, int64_t y_offset, const Shape& to) {
   if (size_of(sizes) == 0) return;
-  Loops loops(sizes, from, to);
-  loops.choose_matrix();
-  const size_t last = loops.sizes.size() - 1;
-  const bool matrix = loops.from[last] != 1 && loops.to[last] == 1 && loops.from[last - 1] == 1;
+  CopyLoops loops(sizes, from, to);
+  const bool matrix = loops.choose_matrix();
+#ifdef MENET_CUDA
+  if (call.device().kind() == DeviceKind::kCuda) {
+    return strided_copy_cuda(call, dtype, loops, matrix, x, x_offset, y, y_offset);
+  }
+#endif
   with_element_size(dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* source = static_cast<const T*>(x) + x_offset;

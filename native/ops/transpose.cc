@@ -23,14 +23,14 @@ std::vector<TensorType> infer_transpose(const Call& call) {
   return {{call.inputs[0].dtype, y}};
 }
 
-void cpu_transpose(Call& call) {
+void run_transpose(Call& call) {
   const Tensor &x = call.inputs[0], &y = call.outputs[0];
   const Shape strides = dense_strides(x.shape);
   Shape from;
   for (int64_t axis : call.attributes.integers("perm")) {
     from.push_back(strides[static_cast<size_t>(axis)]);
   }
-  strided_copy(x.dtype, y.shape, x.data, 0, from, y.data, 0, dense_strides(y.shape));
+  strided_copy(call, x.dtype, y.shape, x.data, 0, from, y.data, 0, dense_strides(y.shape));
 }
 
 std::vector<TensorType> infer_reverse(const Call& call) {
@@ -43,7 +43,7 @@ std::vector<TensorType> infer_reverse(const Call& call) {
   return {x};
 }
 
-void cpu_reverse(Call& call) {
+void run_reverse(Call& call) {
   const Tensor &x = call.inputs[0], &y = call.outputs[0];
   const Shape to = dense_strides(x.shape);
   Shape from = to;
@@ -53,11 +53,11 @@ void cpu_reverse(Call& call) {
     offset += (x.shape[i] - 1) * to[i];
     from[i] = -to[i];
   }
-  strided_copy(x.dtype, x.shape, x.data, offset, from, y.data, 0, to);
+  strided_copy(call, x.dtype, x.shape, x.data, offset, from, y.data, 0, to);
 }
 
-const RegisterOp transpose({"Transpose", infer_transpose, cpu_transpose});
-const RegisterOp reverse({"Reverse", infer_reverse, cpu_reverse});
+const RegisterOp transpose({"Transpose", infer_transpose, run_transpose, run_transpose});
+const RegisterOp reverse({"Reverse", infer_reverse, run_reverse, run_reverse});
 
 }  // namespace
 

@@ -5,16 +5,16 @@
 
 namespace menet {
 
-// One spatial dimension.
+// One spatial dimension. constexpr: what kernels call on a GPU, too.
 struct WindowAxis {
   int64_t input, output, filter, stride, dilation;
   int64_t pad;  // before the first element
 
   // Where tap k of the window at output index o lies in the input; outside: not in [0, input).
-  int64_t input_at(int64_t o, int64_t k) const { return o * stride - pad + k * dilation; }
+  constexpr int64_t input_at(int64_t o, int64_t k) const { return o * stride - pad + k * dilation; }
 
   // Output index whose window has tap k at input index i; negative where there is none.
-  int64_t output_at(int64_t i, int64_t k) const {
+  constexpr int64_t output_at(int64_t i, int64_t k) const {
     const int64_t position = i + pad - k * dilation;
     if (stride == 1) return position < output ? position : -1;
     if (position < 0 || position % stride != 0 || position / stride >= output) return -1;

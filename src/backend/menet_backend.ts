@@ -87,8 +87,14 @@ export class MenetBackend extends tf.KernelBackend {
     this.#store(dataId, new TensorData(this.#buffers, dtype, size, refCount, { values }));
   }
 
+  /** Waits for a GPU without blocking the event loop. */
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
-    return this.readSync(dataId);
+    const data = this.data.get(dataId);
+    if (this.device === 'cpu' || data.complexTensorInfos !== undefined) {
+      return this.readSync(dataId);
+    }
+    const values = await data.readAsync();
+    return tf.util.convertBackendValuesAndArrayBuffer(values, data.dtype);
   }
 
   override readSync(dataId: tf.DataId): tf.BackendValues {

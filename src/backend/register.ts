@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { currentDevice } from '../devices.js';
 import { findNative, nativeFailure } from '../native.js';
 import { registerKernels } from './kernel.js';
 import { nativeKernels } from './kernels.js';
@@ -25,7 +26,7 @@ export function registerMenetBackend(): void {
     backendName,
     () => {
       registerKernels(nativeKernels);
-      return new MenetBackend(native);
+      return new MenetBackend(native, currentDevice());
     },
     priority,
   );

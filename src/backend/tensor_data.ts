@@ -87,6 +87,14 @@ export class TensorData {
     return array;
   }
 
+  /** The same as {@link read}, as they are now, without blocking the event loop. */
+  async readAsync(): Promise<tf.BackendValues> {
+    if (this.#buffer === undefined) return this.#values as tf.BackendValues;
+    const TypedArray = arrays[this.dtype as NativeTensorDType];
+    const bytes = this.size * TypedArray.BYTES_PER_ELEMENT;
+    return new TypedArray(await this.buffers.native.readAsync(this.#buffer, bytes));
+  }
+
   /** The native buffer, which becomes the only copy: native ops may write to it. */
   get buffer(): number {
     if (this.#buffer === undefined) {

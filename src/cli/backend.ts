@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { chooseDevice } from '../devices.js';
 import { InputError, reject } from '../errors.js';
 import { native, nativeFailure } from '../native.js';
 import type { Flags, Values } from './flags.js';
@@ -30,11 +31,19 @@ export type ComputeValues = Values<typeof computeFlags>;
 /** Makes TensorFlow.js compute where the flags say. */
 export async function useBackend(values: ComputeValues): Promise<void> {
   checkThreadsVariable();
-  requireHost(values.device === undefined ? 'MENET_DEVICE' : '--device', values.device);
+  requireDevice(values);
   tf.enableProdMode(); // no check of every kernel's output for NaN, no banner on the cpu backend
   await backends[values.backend]?.(values.threads);
   await tf.setBackend(values.backend);
   await tf.ready();
+}
+
+/** Throws an InputError for a device that is not there, or that the backend cannot use. */
+function requireDevice({ backend, device }: ComputeValues): void {
+  const where = device === undefined ? 'MENET_DEVICE' : '--device';
+  const name = device ?? (process.env.MENET_DEVICE || 'cpu');
+  if (backend !== 'menet' && name !== 'cpu') reject(where, `cpu for --backend ${backend}`, name);
+  if (backend === 'menet') chooseDevice(where, name);
 }
 
 /** What each backend needs before TensorFlow.js can use it. */
@@ -70,11 +79,4 @@ async function importWasm() {
 /** Throws an InputError for a backend that cannot train. */
 export function requireGradients({ backend }: ComputeValues): void {
   if (backend === 'wasm') reject('--backend', 'menet or cpu (wasm has no gradients)', backend);
-}
-
-/** There are no kernels for anything but the CPU so far. */
-function requireHost(where: string, device = process.env.MENET_DEVICE): void {
-  if (!device || device === 'cpu') return;
-  const valid = /^cuda(:\d+)?$/.test(device);
-  reject(where, valid ? 'cpu, as this build has no CUDA' : 'cpu or cuda[:N]', device);
 }

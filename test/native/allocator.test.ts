@@ -70,3 +70,13 @@ test('more than there is fails with a message, and nothing is lost', () => {
   expect(() => door.allocate(2 ** 50)).toThrow(/^allocate: expected \d+ bytes of free memory/);
   expect(door.memory()).toMatchObject({ bytesInUse: before.bytesInUse, buffers: before.buffers });
 });
+
+test('what is left of a block that was given back in part can be used again', () => {
+  const small = door.allocate(100);
+  for (let round = 0; round < 3; round++) {
+    door.free(door.allocate(10 * mebibyte));
+    door.releaseCache();
+    expect(door.memory().bytesReserved).toBeLessThan(10 * mebibyte);
+  }
+  door.free(small);
+});

@@ -2,11 +2,12 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { type Attribute, type Native, type NativeTensor } from '../../src/native.js';
 
-/** The test build (`npm run build:test`), whose kernels take float64 too. */
-export const testNative = createRequire(import.meta.url)(
+export const testBinary =
   process.env.MENET_TEST_BINARY ??
-    resolve(import.meta.dirname, '../../build/test/Release/menet.node'),
-) as Native;
+  resolve(import.meta.dirname, '../../build/test/Release/menet.node');
+
+/** The test build (`npm run build:test`), whose kernels take float64 too and run on the shim. */
+export const testNative = createRequire(import.meta.url)(testBinary) as Native;
 
 /** A float64 tensor on the host. */
 export interface Values {
@@ -19,13 +20,14 @@ export function runFloat64(
   op: string,
   inputs: readonly Values[],
   attributes: Record<string, Attribute>,
+  device = 'cpu',
 ): Values[] {
   const tensors = inputs.map(({ shape, data }): NativeTensor => {
-    const id = testNative.allocate(data.byteLength);
+    const id = testNative.allocate(data.byteLength, device);
     testNative.write(id, data);
     return { id, shape, dtype: 'float64' };
   });
-  const outputs = testNative.run(op, tensors, attributes);
+  const outputs = testNative.run(op, tensors, attributes, device);
   tensors.forEach(({ id }, i) => testNative.read(id, inputs[i]!.data));
   const values = outputs.map(({ id, shape }) => {
     const data = new Float64Array(shape.reduce((size, length) => size * length, 1));

@@ -4,7 +4,11 @@ import { differentiableOf, inputsOf } from '../../src/ops/native_unit.js';
 import { generatedValues } from '../generated_values.js';
 import { randomUnit, unitShapes } from '../ops/random_units.js';
 import { unitOps } from '../ops/unit_ops.js';
-import { copy, runFloat64, type Values } from './float64.js';
+import { currentDevice } from '../../src/devices.js';
+import { copy, runFloat64 as runOn, type Values } from './float64.js';
+
+const runFloat64: typeof runOn = (op, inputs, attributes) =>
+  runOn(op, inputs, attributes, currentDevice());
 
 const step = 1e-6;
 const probes = 12; // elements of each input

@@ -7,6 +7,7 @@ import Jasmine from 'jasmine';
 import * as tf from '@tensorflow/tfjs';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util';
 import '../../src/backend/register.js';
+import { currentDevice } from '../../src/devices.js';
 import { native } from '../../src/native.js';
 
 const [backendName, resultsFile] = process.argv.slice(2);
@@ -14,7 +15,7 @@ const [backendName, resultsFile] = process.argv.slice(2);
 /** What is held now. Not by tf.memory(), which would choose a backend where a spec has none. */
 function held() {
   const { numTensors, numBytes } = tf.engine().state;
-  const { buffers, bytesInUse } = native().memory();
+  const { buffers, bytesInUse } = native().memory(currentDevice());
   return { tensors: numTensors, bytes: numBytes, buffers, nativeBytes: bytesInUse };
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { currentDevice } from '../../src/devices.js';
 
 /** What a spec has left behind. */
 interface Left {
@@ -21,7 +22,9 @@ interface SpecResult {
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const folder = path.join(root, 'build/tfjs_core');
+/** Both devices' runs may be under way at once. */
+const device = currentDevice().replace(':', '_');
+const folder = path.join(root, 'build/tfjs_core', device);
 const bundle = path.join(folder, 'specs.cjs');
 
 /** Specs that tfjs-core itself leaves out (xit) or that are about tfjs-backend-cpu alone. */
@@ -84,7 +87,10 @@ describe("tfjs-core's specs", () => {
       failed: count(menet, 'failed'),
       skipped: count(menet, 'pending'),
     };
-    writeFileSync(path.join(root, 'build/tfjs_core_results.json'), JSON.stringify(totals));
+    writeFileSync(
+      path.join(root, `build/tfjs_core_results_${device}.json`),
+      JSON.stringify(totals),
+    );
     expect(menet.filter(({ status }) => status === 'failed')).toEqual([]);
     expect(totals).toEqual(expectedTotals);
   });

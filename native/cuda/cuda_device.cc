@@ -1,0 +1,164 @@
+#include "cuda/cuda_device.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "cuda/check.h"
+#include "cuda/device_memory.h"
+#include "cuda/pinned.h"
+#include "cuda/probe.h"
+
+namespace menet {
+
+namespace {
+
+constexpr size_t kChunk = size_t{32} << 20;  // of a copy that somebody waits for
+
+class CudaDevice : public Device {
+ public:
+  explicit CudaDevice(int ordinal) : ordinal_(ordinal) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, ordinal), name().c_str());
+    use();
+    probe_kernels(name() + " (" + properties.name + ", compute capability " +
+                  std::to_string(properties.major) + "." + std::to_string(properties.minor) + ")");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), name().c_str());
+    allocator_ = make_device_allocator(ordinal, properties.totalGlobalMem);
+  }
+
+  DeviceKind kind() const override { return DeviceKind::kCuda; }
+  std::string name() const override { return "cuda:" + std::to_string(ordinal_); }
+  Allocator& allocator() override {
+    use();
+    return *allocator_;
+  }
+
+  void write(void* device, const void* host, size_t bytes) override {
+    use();
+    for (size_t done = 0; done < bytes; done += kChunk) {
+      const size_t size = std::min(kChunk, bytes - done);
+      const Pinned staging = pinned_.take(size);
+      std::memcpy(staging.data, static_cast<const char*>(host) + done, size);
+      copy(static_cast<char*>(device) + done, staging.data, size, cudaMemcpyHostToDevice, staging);
+      pinned_.give_back_when_copied(staging);
+    }
+  }
+
+  void read(void* host, const void* device, size_t bytes) override {
+    for (size_t done = 0; done < bytes; done += kChunk) {
+      const size_t size = std::min(kChunk, bytes - done);
+      start_read(static_cast<const char*>(device) + done, size)
+          ->finish(static_cast<char*>(host) + done);
+    }
+  }
+
+  std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) override {
+    use();
+    auto pending = std::make_unique<Read>(pinned_, bytes);
+    copy(pending->staging.data, device, bytes, cudaMemcpyDeviceToHost, pending->staging);
+    return pending;
+  }
+
+  void* stream() override {
+    use();
+    return stream_;
+  }
+
+ private:
+  struct Read : PendingRead {
+    Read(PinnedPool& pool, size_t bytes) : pool(pool), bytes(bytes), staging(pool.take(bytes)) {}
+    ~Read() override { pool.give_back(staging); }
+    Read(const Read&) = delete;
+    Read& operator=(const Read&) = delete;
+
+    void finish(void* host) override {
+      check(cudaEventSynchronize(staging.copied), "reading from the device");
+      if (bytes > 0) std::memcpy(host, staging.data, bytes);
+    }
+
+    PinnedPool& pool;
+    size_t bytes;
+    Pinned staging;
+  };
+
+  // Devices are chosen for each host thread.
+  void use() const { check(cudaSetDevice(ordinal_), name().c_str()); }
+
+  void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, const Pinned& staging) {
+    check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "copying");
+    check(cudaEventRecord(staging.copied, stream_), "copying");
+  }
+
+  int ordinal_;
+  cudaStream_t stream_ = nullptr;
+  std::unique_ptr<Allocator> allocator_;
+  PinnedPool pinned_;
+};
+
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+// The oldest driver of a major version of CUDA, whose builds run on it.
+int oldest_driver(int runtime) { return runtime >= 13000 ? 580 : 525; }
+
+std::string needed(int runtime) {
+  return "this build needs CUDA " + version(runtime / 1000 * 1000) + ", driver " +
+         std::to_string(oldest_driver(runtime)) + " or newer";
+}
+
+}  // namespace
+
+std::string why_no_cuda() {
+  int count = 0, driver = 0, runtime = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return "";
+  cudaGetLastError();
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) return "no NVIDIA driver; " + needed(runtime);
+  if (status == cudaErrorInsufficientDriver) {
+    return "an NVIDIA driver for CUDA " + version(driver) + "; " + needed(runtime);
+  }
+  if (status == cudaErrorNoDevice) return "an NVIDIA driver that sees no GPU";
+  return std::string("CUDA says ") + cudaGetErrorString(status);
+}
+
+std::vector<DeviceInfo> cuda_devices() {
+  std::vector<DeviceInfo> devices;
+  int count = 0, driver = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    cudaGetLastError();
+    return devices;
+  }
+  check(cudaDriverGetVersion(&driver), "devices");
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p{};
+    check(cudaGetDeviceProperties(&p, i), "devices");
+    devices.push_back({"cuda:" + std::to_string(i), p.name, p.totalGlobalMem,
+                       std::to_string(p.major) + "." + std::to_string(p.minor), version(driver)});
+  }
+  return devices;
+}
+
+Device& cuda_device(int ordinal) {
+  static std::mutex& mutex = *new std::mutex;
+  static auto& devices = *new std::map<int, std::unique_ptr<Device>>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::unique_ptr<Device>& device = devices[ordinal];
+  if (device) return *device;
+  const std::string reason = why_no_cuda();
+  if (!reason.empty()) throw_error("device: expected a CUDA device, found ", reason);
+  const size_t count = cuda_devices().size();
+  if (static_cast<size_t>(ordinal) >= count) {
+    throw_error("device: expected cuda:0 to cuda:", count - 1, ", got cuda:", ordinal);
+  }
+  device = std::make_unique<CudaDevice>(ordinal);
+  return *device;
+}
+
+}  // namespace menet

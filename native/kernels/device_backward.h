@@ -1,0 +1,174 @@
+// Backward passes on a GPU: dz is formed as it is read, and what a pass leaves of da are the sums
+// from which the next dz follows.
+#pragma once
+
+#include "kernels/device_passes.h"
+
+namespace menet {
+
+template <typename T>
+struct MaskedAt {
+  Gradient<T> dz;
+  __device__ T operator()(int64_t pixel, int64_t c) const { return masked_at(dz, pixel, c); }
+};
+
+template <typename T>
+struct GradientAt {
+  Gradient<T> dz;
+  __device__ T operator()(int64_t pixel, int64_t c) const { return read(dz, pixel, c); }
+};
+
+// Of a depthwise convolution's input; with what a 1x1 merge branch from it makes of it.
+template <typename T>
+struct DepthwiseGradientAt {
+  Gradient<T> dz;
+  Map map;
+  const T* weights;  // [9][channels]
+  Gradient<T> merge;
+  const T* merge_weights;  // [channels][side]
+  int64_t side;            // 0: no branch
+
+  __device__ T operator()(int64_t pixel, int64_t c) const {
+    const MapPixel p(pixel, map.height, map.width);
+    T sum = 0;
+    for (int64_t tap = 0; tap < 9; ++tap) {
+      const int64_t from = output_over(map, p, tap);
+      if (from >= 0) sum += read(dz, from, c) * weights[tap * dz.channels + c];
+    }
+    for (int64_t s = 0; s < side; ++s) sum += read(merge, pixel, s) * merge_weights[c * side + s];
+    return sum;
+  }
+};
+
+// partials [range][9][channels] of a depthwise convolution's weights, over output pixels.
+template <typename T>
+__global__ void depthwise_weights(Source<T> in, Gradient<T> dz, Map map, int64_t pixels,
+                                  int64_t range, T* partials) {
+  MENET_SHARED(T, lines, kMapWidth * kMapLines);
+  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
+  const int64_t c = static_cast<int64_t>(blockIdx.y) * kMapWidth + tx;
+  const int64_t begin = blockIdx.x * range;
+  const int64_t end = begin + range < pixels ? begin + range : pixels;
+  T sums[9] = {};
+  for (int64_t pixel = begin + ty; c < in.channels && pixel < end; pixel += kMapLines) {
+    const MapPixel p(pixel, map.out_height, map.out_width);
+    const T d = read(dz, pixel, c);
+#pragma unroll
+    for (int tap = 0; tap < 9; ++tap) {
+      const int64_t from = input_under(map, p, tap);
+      if (from >= 0) sums[tap] += d * read(in, from, c);
+    }
+  }
+#pragma unroll
+  for (int tap = 0; tap < 9; ++tap) {
+    lines[ty * kMapWidth + tx] = sums[tap];
+    __syncthreads();
+    T total = 0;
+    for (int k = 0; k < kMapLines; ++k) total += lines[k * kMapWidth + tx];
+    if (ty == 0 && c < in.channels) {
+      partials[(static_cast<int64_t>(blockIdx.x) * 9 + tap) * in.channels + c] = total;
+    }
+    __syncthreads();
+  }
+}
+
+template <typename T>
+Gradient<T> plain_gradient(const T* da, int64_t channels) {
+  Gradient<T> gradient{};
+  gradient.da = da;
+  gradient.da_stride = channels;
+  gradient.channels = channels;
+  return gradient;
+}
+
+// Gradients of a batch norm's parameters.
+template <typename T>
+struct ScaleGradient {
+  T* scale;
+  T* offset;
+};
+
+// dz behind a batch norm, from da and its sums, which lie where z's channels do.
+template <typename T>
+Gradient<T> behind(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
+                   const TileSums<T>& sums, const Shuffle& shuffle, const ScaleGradient<T>& out,
+                   const T* da, const T* z) {
+  Gradient<T> dz = batch_norm_gradient(call, bn, n, sums, shuffle, out.scale, out.offset);
+  dz.da = da;
+  dz.da_stride = bn.channels;
+  dz.z = z;
+  return dz;
+}
+
+// dz of y = relu(bn(z) + ...), dy and y being of stride `stride`.
+template <typename T>
+Gradient<T> behind_join(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
+                        const ScaleGradient<T>& out, const T* dy, const T* y, int64_t stride,
+                        const T* z, int64_t pixels) {
+  Gradient<T> da = plain_gradient(dy, bn.channels);
+  da.da_stride = stride;
+  da.mask = y;
+  da.z = z;
+  da.mean = n.mean;
+  const TileSums<T> sums = make_tile_sums<T>(call, pixels, bn.channels);
+  launch_tile_map<T>(call, MaskedAt<T>{da}, SumEnd<T>{da, sums}, pixels, bn.channels);
+  Gradient<T> dz = behind(call, bn, n, sums, unshuffled(bn.channels), out, dy, z);
+  dz.da_stride = stride;
+  dz.mask = y;
+  return dz;
+}
+
+// The end of a pass back to `in`: da to d_in, and its sums where `in` is normalised.
+template <typename T>
+GradientEnd<T> gradient_end(Call& call, const Source<T>& in, T* d_in, int64_t pixels) {
+  GradientEnd<T> end{};
+  end.in = in;
+  end.d_in = d_in;
+  if (in.scale != nullptr) end.sums = make_tile_sums<T>(call, pixels, in.channels);
+  return end;
+}
+
+// Both gradients of a grouped 1x1 convolution of end.in.
+template <typename T>
+void launch_pointwise_gradients(Call& call, const T* weights, const WeightLayout& layout,
+                                const GradientEnd<T>& end, const Gradient<T>& dz,
+                                const Shuffle& shuffle, int64_t pixels, T* d_weights) {
+  launch_product<T>(call, GradientPixels<T>{dz, shuffle, layout.channels},
+                    TransposedWeights<T>{weights, layout}, end,
+                    {pixels, layout.depth, layout.channels, layout.groups});
+  launch_weight_gradient(call, SourceChannels<T>{end.in, layout.depth},
+                         GradientColumns<T>{dz, shuffle, layout.channels}, layout, pixels,
+                         d_weights);
+}
+
+// Both gradients of a dense 3x3 convolution of end.in; without d_in, the weights' alone.
+template <typename T>
+void launch_conv3x3_gradients(Call& call, const T* weights, const WeightLayout& layout,
+                              const GradientEnd<T>& end, const Gradient<T>& dz, const Map& map,
+                              int64_t batch, T* d_weights) {
+  const int64_t in = layout.depth / 9;
+  if (end.d_in != nullptr) {
+    launch_product<T>(call, GradientPatches3x3<T>{dz, map},
+                      TransposedWeights3x3<T>{weights, in, layout.channels}, end,
+                      {batch * map.height * map.width, in, 9 * layout.channels});
+  }
+  launch_weight_gradient(call, SourcePatches<T, false>{end.in, map},
+                         GradientColumns<T>{dz, unshuffled(layout.channels), layout.channels},
+                         layout, batch * map.out_height * map.out_width, d_weights);
+}
+
+template <typename T>
+void launch_depthwise_weights(Call& call, const Source<T>& in, const Gradient<T>& dz,
+                              const Map& map, int64_t out_pixels, T* d_weights) {
+  const int64_t across = ceil_div(in.channels, kMapWidth);
+  const int64_t wanted = std::max<int64_t>(1, kMostBlocks / 4 / across);
+  const int64_t range = std::max<int64_t>(kTilePixels, ceil_div(out_pixels, wanted));
+  const int64_t ranges = ceil_div(out_pixels, range);
+  T* partials = call.scratch<T>(ranges * 9 * in.channels);
+  const Grid grid{dim3(static_cast<unsigned>(ranges), static_cast<unsigned>(across)),
+                  dim3(kMapWidth, kMapLines)};
+  launch(call, depthwise_weights<T>, grid, in, dz, map, out_pixels, range, partials);
+  sum_partials(call, static_cast<const T*>(partials), ranges, 9 * in.channels, d_weights);
+}
+
+}  // namespace menet

@@ -1,0 +1,84 @@
+// Forward passes on a GPU: convolutions whose input is normalised as it is read.
+#pragma once
+
+#include "kernels/device_passes.h"
+
+namespace menet {
+
+template <typename T>
+struct DepthwiseAt {
+  Source<T> in;
+  Map map;
+  const T* weights;  // [9][channels]
+
+  __device__ T operator()(int64_t pixel, int64_t c) const {
+    const MapPixel p(pixel, map.out_height, map.out_width);
+    T sum = 0;
+    for (int64_t tap = 0; tap < 9; ++tap) {
+      const int64_t from = input_under(map, p, tap);
+      if (from >= 0) sum += read(in, from, c) * weights[tap * in.channels + c];
+    }
+    return sum;
+  }
+};
+
+template <typename T>
+struct SourceAt {
+  Source<T> in;
+  __device__ T operator()(int64_t pixel, int64_t c) const { return read(in, pixel, c); }
+};
+
+// y = relu(bn(z) + residual), the residual being of y's stride, or null.
+template <typename T>
+__global__ void join(Source<T> in, const T* residual, T* y, int64_t stride, int64_t count) {
+  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
+    const int64_t pixel = e / in.channels, c = e % in.channels, at = pixel * stride + c;
+    T v = read(in, pixel, c);
+    if (residual != nullptr) v += residual[at];
+    y[at] = v > 0 ? v : T(0);
+  }
+}
+
+template <typename T>
+void launch_join(const Call& call, const Source<T>& in, const T* residual, T* y, int64_t stride,
+                 int64_t pixels) {
+  const int64_t count = pixels * in.channels;
+  launch(call, join<T>, grid_for(count), in, residual, y, stride, count);
+}
+
+// Runs a pass that gives z with pass(moments). Its normalisation follows from them, and goes to
+// `statistics`; where that is null, it is the running one.
+template <typename T, typename Pass>
+DeviceNormalization<T> measured(Call& call, const BatchNorm<T>& bn, int64_t pixels,
+                                const Shuffle& shuffle, T* statistics, const Pass& pass) {
+  if (statistics == nullptr) {
+    pass(TileSums<T>{});
+    return running_normalization(call, bn, shuffle);
+  }
+  const TileSums<T> moments = make_tile_sums<T>(call, pixels, bn.channels);
+  pass(moments);
+  return batch_normalization(call, bn, moments, shuffle, statistics);
+}
+
+// A grouped 1x1 convolution.
+template <typename T, typename End>
+void launch_pointwise(const Call& call, const Source<T>& in, const T* weights,
+                      const WeightLayout& layout, const End& end, int64_t pixels) {
+  launch_product<T>(call, SourcePixels<T>{in, layout.depth}, GroupWeights<T>{weights, layout}, end,
+                    {pixels, layout.channels, layout.depth, layout.groups});
+}
+
+template <typename T, typename End>
+void launch_conv3x3(const Call& call, const Source<T>& in, const Map& map, const T* weights,
+                    const WeightLayout& layout, const End& end, int64_t out_pixels) {
+  launch_product<T>(call, SourcePatches<T, true>{in, map}, GroupWeights<T>{weights, layout}, end,
+                    {out_pixels, layout.channels, layout.depth});
+}
+
+template <typename T, typename End>
+void launch_depthwise(const Call& call, const Source<T>& in, const Map& map, const T* weights,
+                      const End& end, int64_t out_pixels) {
+  launch_tile_map<T>(call, DepthwiseAt<T>{in, map, weights}, end, out_pixels, in.channels);
+}
+
+}  // namespace menet

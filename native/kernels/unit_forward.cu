@@ -1,0 +1,163 @@
+#include "kernels/device_forward.h"
+#include "kernels/unit_cuda.h"
+#include "kernels/unit_sources.h"
+
+namespace menet {
+
+namespace {
+
+// Average of 3x3 with padding 1, which counts, and relu, into channels of y from `first` on.
+template <typename T>
+__global__ void average_pool(const T* x, int64_t channels, Map map, T* y, int64_t stride,
+                             int64_t first, int64_t count) {
+  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
+    const int64_t pixel = e / channels, c = e % channels;
+    const MapPixel p(pixel, map.out_height, map.out_width);
+    T sum = 0;
+    for (int64_t tap = 0; tap < 9; ++tap) {
+      const int64_t from = input_under(map, p, tap);
+      if (from >= 0) sum += x[from * channels + c];
+    }
+    y[pixel * stride + first + c] = sum > 0 ? sum / T(9) : T(0);
+  }
+}
+
+template <typename T>
+class Forward {
+ public:
+  Forward(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors)
+      : call_(call), u_(unit), t_(tensors), statistics_(tensors.statistics) {
+    if (statistics_ == nullptr) place_scratch();
+  }
+
+  void run() {
+    if (t_.x != nullptr) compress();
+    if (u_.depthwise != nullptr) depthwise();
+    if (t_.h != nullptr && has_tail()) measure_residual();
+    if (u_.side > 0) branch();
+    if (u_.expanded > 0) return expand();
+    if (t_.y == nullptr) return;
+    const StoreEnd<T> end{t_.y, u_.width, unshuffled(u_.width), {}};
+    launch_tile_map<T>(call_, SourceAt<T>{residual_source(u_, t_, n_)}, end, u_.out_pixels(),
+                       u_.width);
+  }
+
+ private:
+  using Convolution = typename Unit<T>::Convolution;
+
+  bool training() const { return statistics_ != nullptr; }
+  bool has_tail() const { return u_.side > 0 || u_.expanded > 0; }
+
+  // The inference form keeps its raw tensors to itself.
+  void place_scratch() {
+    const auto place = [&](T*& z, int64_t size) {
+      if (z == nullptr && size > 0) z = call_.scratch<T>(size);
+    };
+    if (t_.x != nullptr) place(t_.z1, u_.pixels() * u_.width);
+    if (u_.depthwise != nullptr) place(t_.z2, u_.out_pixels() * u_.width);
+    place(t_.zm, u_.pixels() * u_.side);
+    place(t_.zs, u_.out_pixels() * u_.side);
+    place(t_.ze, u_.side > 0 ? u_.out_pixels() * u_.width : 0);
+  }
+
+  // As measured(); the statistics go behind those of the batch norm before.
+  template <typename Pass>
+  DeviceNormalization<T> normalization(const BatchNorm<T>& bn, int64_t pixels,
+                                       const Shuffle& shuffle, const Pass& pass) {
+    if (bn.channels == 0) {
+      pass(TileSums<T>{});
+      return {};
+    }
+    T* saved = statistics_;
+    if (training()) statistics_ += 2 * bn.channels;
+    return measured(call_, bn, pixels, shuffle, saved, pass);
+  }
+
+  // A 1x1 convolution from `in` to z.
+  void pointwise(const Source<T>& in, const Convolution& w, int64_t pixels, T* z,
+                 const Shuffle& shuffle, DeviceNormalization<T>& n) {
+    const int64_t channels = w.layout.groups * w.layout.channels;
+    n = normalization(w.bn, pixels, shuffle, [&](const TileSums<T>& moments) {
+      launch_pointwise(call_, in, w.weights, w.layout, StoreEnd<T>{z, channels, shuffle, moments},
+                       pixels);
+    });
+  }
+
+  void compress() {
+    pointwise(raw<T>(t_.x, u_.in_channels), u_.compress, u_.pixels(), t_.z1, shuffle_of(u_),
+              n_.compress);
+  }
+
+  void depthwise() {
+    const Shuffle straight = unshuffled(u_.width);
+    n_.depthwise =
+        normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
+          launch_depthwise(call_, shuffled_source(u_, t_, n_), u_.map, u_.depthwise,
+                           StoreEnd<T>{t_.z2, u_.width, straight, moments}, u_.out_pixels());
+        });
+  }
+
+  // The op merge_evolve gets z2 from outside: its statistics are a pass of their own.
+  void measure_residual() {
+    const Shuffle straight = unshuffled(u_.width);
+    n_.depthwise =
+        normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
+          if (moments.first == nullptr) return;
+          launch_tile_map<T>(call_, SourceAt<T>{raw<T>(t_.z2, u_.width)},
+                             StoreEnd<T>{nullptr, u_.width, straight, moments}, u_.out_pixels(),
+                             u_.width);
+        });
+  }
+
+  void branch() {
+    const int64_t side = u_.side;
+    const Shuffle straight = unshuffled(side);
+    pointwise(shuffled_source(u_, t_, n_), u_.merge, u_.pixels(), t_.zm, straight, n_.merge);
+    n_.conv = normalization(u_.conv.bn, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
+      launch_conv3x3(call_, normalized<T>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
+                     u_.conv.layout, StoreEnd<T>{t_.zs, side, straight, moments}, u_.out_pixels());
+    });
+    pointwise(normalized<T>(t_.zs, side, n_.conv, true), u_.evolve, u_.out_pixels(), t_.ze,
+              unshuffled(u_.width), n_.evolve);
+  }
+
+  void expand() {
+    const bool down = u_.map.stride == 2;
+    const int64_t pixels = u_.out_pixels();
+    const int64_t stride = u_.expanded + (down ? u_.in_channels : 0);
+    const T* shortcut = down ? nullptr : t_.x;
+    const Source<T> in = residual_source(u_, t_, n_);
+    if (training()) {
+      pointwise(in, u_.expand, pixels, t_.z3, unshuffled(u_.expanded), n_.expand);
+      launch_join(call_, normalized<T>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
+                  stride, pixels);
+    } else {
+      const auto n = running_normalization(call_, u_.expand.bn, unshuffled(u_.expanded));
+      launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout,
+                       JoinEnd<T>{t_.y, stride, n.mean, n.scale, n.offset, shortcut}, pixels);
+    }
+    if (!down) return;
+    launch(call_, average_pool<T>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,
+           t_.y, stride, u_.expanded, pixels * u_.in_channels);
+  }
+
+  Call& call_;
+  const Unit<T>& u_;
+  UnitTensors<T> t_;
+  T* statistics_;  // where the next batch norm's go
+  DeviceNormalizations<T> n_;
+};
+
+}  // namespace
+
+template <typename T>
+void unit_forward_cuda(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors) {
+  Forward<T>(call, unit, tensors).run();
+}
+
+template void unit_forward_cuda(Call&, const Unit<float>&, const UnitTensors<float>&);
+#ifdef MENET_FLOAT64
+template void unit_forward_cuda(Call&, const Unit<double>&, const UnitTensors<double>&);
+#endif
+
+}  // namespace menet

@@ -1,0 +1,54 @@
+// Cast on CUDA, with cast.cc's conversions.
+#include "cuda/launch.h"
+#include "ops/number_type.h"
+
+namespace menet {
+
+namespace {
+
+template <typename T>
+__device__ int32_t to_int32(T x) {
+  if (x > T(-2147483648.0) && x < T(2147483520.0)) return static_cast<int32_t>(x);
+  const double value = static_cast<double>(x);
+  if (!(value - value == 0)) return 0;  // not finite
+  const double wrapped = fmod(trunc(value), 4294967296.0);
+  return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(wrapped)));
+}
+
+template <typename X, typename Y>
+__device__ Y convert(X x) {
+  if constexpr (std::is_same_v<Y, bool>) {
+    return x != 0;
+  } else if constexpr (std::is_same_v<Y, int32_t> && std::is_floating_point_v<X>) {
+    return to_int32(x);
+  } else {
+    return static_cast<Y>(x);
+  }
+}
+
+template <typename X, typename Y>
+__global__ void convert_all(const X* x, Y* y, int64_t n) {
+  for (int64_t i = grid_begin(); i < n; i += grid_step()) y[i] = convert<X, Y>(x[i]);
+}
+
+template <typename Body>
+void with_type(DType dtype, Body&& body) {
+  if (dtype == DType::kBool) return body(bool{});
+  if (dtype == DType::kUint8) return body(uint8_t{});
+  with_number_type(dtype, body);
+}
+
+const RegisterCuda cast("Cast", [](Call& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  with_type(x.dtype, [&](auto from) {
+    with_type(y.dtype, [&](auto to) {
+      using X = decltype(from);
+      using Y = decltype(to);
+      launch(call, convert_all<X, Y>, grid_for(x.size()), x.as<X>(), y.as<Y>(), x.size());
+    });
+  });
+});
+
+}  // namespace
+
+}  // namespace menet

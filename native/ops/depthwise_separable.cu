@@ -1,0 +1,78 @@
+// MobileNet's block on CUDA, in the passes of units.
+#include "kernels/device_backward.h"
+#include "kernels/device_forward.h"
+#include "ops/depthwise_separable.h"
+
+namespace menet {
+
+namespace {
+
+using namespace separable_inputs;
+
+template <typename T>
+void run(Call& call) {
+  const Separable<T> s = read_separable<T>(call, 0);
+  const bool training = call.attributes.flag("training");
+  const int64_t pixels = s.out_pixels();
+  T* y = call.outputs[0].as<T>();
+  T* z1 = training ? call.outputs[1].as<T>() : call.scratch<T>(pixels * s.in());
+  T* statistics = training ? call.outputs[3].as<T>() : nullptr;
+  const auto n1 =
+      measured(call, s.bn_depthwise, pixels, unshuffled(s.in()), statistics,
+               [&](const TileSums<T>& moments) {
+                 launch_depthwise(call, raw<T>(s.x, s.in()), s.map, s.depthwise,
+                                  StoreEnd<T>{z1, s.in(), unshuffled(s.in()), moments}, pixels);
+               });
+  const Source<T> hidden = normalized<T>(z1, s.in(), n1, true);
+  const Shuffle straight = unshuffled(s.out());
+  const WeightLayout& layout = s.pointwise.layout;
+  if (!training) {
+    const auto n2 = running_normalization(call, s.pointwise.bn, straight);
+    return launch_pointwise(call, hidden, s.pointwise.weights, layout,
+                            JoinEnd<T>{y, s.out(), n2.mean, n2.scale, n2.offset, nullptr}, pixels);
+  }
+  T* z2 = call.outputs[2].as<T>();
+  const auto n2 = measured(call, s.pointwise.bn, pixels, straight, statistics + 2 * s.in(),
+                           [&](const TileSums<T>& moments) {
+                             launch_pointwise(call, hidden, s.pointwise.weights, layout,
+                                              StoreEnd<T>{z2, s.out(), straight, moments}, pixels);
+                           });
+  launch_join(call, normalized<T>(z2, s.out(), n2, false), static_cast<const T*>(nullptr), y,
+              s.out(), pixels);
+}
+
+template <typename T>
+void run_gradient(Call& call) {
+  const Separable<T> s = read_separable<T>(call, kX);
+  const int64_t pixels = s.out_pixels();
+  const auto input = [&](size_t i) { return call.inputs[i].as<const T>(); };
+  const auto output = [&](size_t i) { return call.outputs[i].as<T>(); };
+  const Shuffle narrow = unshuffled(s.in()), wide = unshuffled(s.out());
+  const auto n1 = saved_normalization(call, s.bn_depthwise, narrow, input(kStatistics));
+  const auto n2 = saved_normalization(call, s.pointwise.bn, wide, input(kStatistics) + 2 * s.in());
+  const Gradient<T> dz2 = behind_join<T>(call, s.pointwise.bn, n2, {output(5), output(6)},
+                                         input(kDy), input(kY), s.out(), input(kZ2), pixels);
+  T* d_hidden = call.scratch<T>(pixels * s.in());
+  const GradientEnd<T> hidden =
+      gradient_end(call, normalized<T>(input(kZ1), s.in(), n1, true), d_hidden, pixels);
+  launch_pointwise_gradients(call, s.pointwise.weights, s.pointwise.layout, hidden, dz2, wide,
+                             pixels, output(4));
+  const Gradient<T> dz1 = behind<T>(call, s.bn_depthwise, n1, hidden.sums, narrow,
+                                    {output(2), output(3)}, d_hidden, input(kZ1));
+  const Source<T> x = raw<T>(s.x, s.in());
+  const int64_t in_pixels = s.batch * s.map.height * s.map.width;
+  launch_tile_map<T>(call, DepthwiseGradientAt<T>{dz1, s.map, s.depthwise, {}, nullptr, 0},
+                     gradient_end(call, x, output(0), in_pixels), in_pixels, s.in());
+  launch_depthwise_weights(call, x, dz1, s.map, pixels, output(1));
+}
+
+const RegisterCuda ops[] = {
+    {"DepthwiseSeparable",
+     [](Call& call) { by_float_type(call, [&](auto t) { run<decltype(t)>(call); }); }},
+    {"DepthwiseSeparableGrad",
+     [](Call& call) { by_float_type(call, [&](auto t) { run_gradient<decltype(t)>(call); }); }},
+};
+
+}  // namespace
+
+}  // namespace menet

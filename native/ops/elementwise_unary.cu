@@ -1,0 +1,201 @@
+// The functions of elementwise_unary.cc on CUDA, four elements a thread.
+#include "cuda/launch.h"
+#include "cuda/math.h"
+#include "ops/number_type.h"
+
+namespace menet {
+
+namespace {
+
+// Comparisons are written so that NaN comes through.
+struct Abs {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return x < 0 ? T(-x) : x == 0 ? T(0) : x;
+  }
+};
+struct Neg {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return -x;
+  }
+  __device__ static int32_t of(int32_t x, int32_t) {
+    return static_cast<int32_t>(0u - static_cast<uint32_t>(x));
+  }
+};
+struct Square {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return x * x;
+  }
+  __device__ static int32_t of(int32_t x, int32_t) {
+    return static_cast<int32_t>(static_cast<uint32_t>(x) * static_cast<uint32_t>(x));
+  }
+};
+struct Relu {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return x < 0 ? T(0) : x;
+  }
+};
+struct Relu6 {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    const T positive = x < 0 ? T(0) : x;
+    return positive > 6 ? T(6) : positive;
+  }
+};
+struct Ceil {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return round_up(x);
+  }
+};
+struct Elu {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return x >= 0 ? x : exponential_less_one(x);
+  }
+};
+struct Exp {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return exponential(x);
+  }
+};
+struct Floor {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return round_down(x);
+  }
+};
+struct LeakyRelu {
+  template <typename T>
+  __device__ static T of(T x, T slope) {
+    return x < 0 ? slope * x : x;
+  }
+};
+struct Log {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return logarithm(x);
+  }
+};
+struct Reciprocal {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return 1 / x;
+  }
+};
+struct Rsqrt {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return 1 / root(x);
+  }
+};
+struct Sigmoid {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return 1 / (1 + exponential(-x));
+  }
+};
+struct Sqrt {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return root(x);
+  }
+};
+struct Step {
+  template <typename T>
+  __device__ static T of(T x, T below) {
+    return x > 0 ? T(1) : x <= 0 ? below : x;
+  }
+};
+struct Tanh {
+  template <typename T>
+  __device__ static T of(T x, T) {
+    return tangent(x);
+  }
+};
+
+constexpr int kEach = 4;  // elements that a thread has in flight
+
+template <typename F, typename T>
+__global__ void map(const T* x, T* y, int64_t n, T parameter) {
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x * kEach + threadIdx.x;
+  T values[kEach];
+#pragma unroll
+  for (int k = 0; k < kEach; ++k) {
+    const int64_t i = first + k * blockDim.x;
+    values[k] = i < n ? x[i] : T(0);
+  }
+#pragma unroll
+  for (int k = 0; k < kEach; ++k) {
+    const int64_t i = first + k * blockDim.x;
+    if (i < n) y[i] = F::of(values[k], parameter);
+  }
+}
+
+template <typename F, typename T>
+void run(Call& call) {
+  const Tensor& x = call.inputs[0];
+  const double parameter = call.attributes.has("alpha") ? call.attributes.number("alpha") : 0;
+  const Grid grid{dim3(static_cast<unsigned>(ceil_div(x.size(), 256 * kEach))), dim3(256)};
+  launch(call, map<F, T>, grid, x.as<T>(), call.outputs[0].as<T>(), x.size(),
+         static_cast<T>(parameter));
+}
+
+template <typename F>
+void cuda(Call& call) {
+  with_float_type(call.inputs[0].dtype, [&](auto zero) { run<F, decltype(zero)>(call); });
+}
+
+template <typename F>
+void cuda_number(Call& call) {
+  with_number_type(call.inputs[0].dtype, [&](auto zero) { run<F, decltype(zero)>(call); });
+}
+
+const RegisterCuda unary_ops[] = {
+    {"Abs", cuda_number<Abs>},
+    {"Neg", cuda_number<Neg>},
+    {"Square", cuda_number<Square>},
+    {"Relu", cuda_number<Relu>},
+    {"Relu6", cuda_number<Relu6>},
+    {"Ceil", cuda<Ceil>},
+    {"Elu", cuda<Elu>},
+    {"Exp", cuda<Exp>},
+    {"Floor", cuda<Floor>},
+    {"LeakyRelu", cuda<LeakyRelu>},
+    {"Log", cuda<Log>},
+    {"Reciprocal", cuda<Reciprocal>},
+    {"Rsqrt", cuda<Rsqrt>},
+    {"Sigmoid", cuda<Sigmoid>},
+    {"Sqrt", cuda<Sqrt>},
+    {"Step", cuda<Step>},
+    {"Tanh", cuda<Tanh>},
+};
+
+template <typename T>
+__global__ void clip(const T* x, T* y, int64_t n, T low, T high) {
+  for (int64_t i = grid_begin(); i < n; i += grid_step()) {
+    const T above = x[i] < low ? low : x[i];
+    y[i] = above > high ? high : above;
+  }
+}
+
+void cuda_clip(Call& call) {
+  const Tensor& x = call.inputs[0];
+  const double low = call.attributes.number("clipValueMin");
+  const double high = call.attributes.number("clipValueMax");
+  with_float_type(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    launch(call, clip<T>, grid_for(x.size()), x.as<T>(), call.outputs[0].as<T>(), x.size(),
+           static_cast<T>(low), static_cast<T>(high));
+  });
+}
+
+const RegisterCuda clip_op("ClipByValue", cuda_clip);
+
+}  // namespace
+
+}  // namespace menet

@@ -1,0 +1,52 @@
+// GradientNorm on CUDA: blocks sum squares in double, and one block adds them up in order.
+#include "cuda/block_sum.h"
+#include "cuda/math.h"
+#include "cuda/tensor_lists.h"
+
+namespace menet {
+
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kBlocks = 256;  // of a launch, each with a partial sum
+
+template <typename T>
+__global__ void sum_squares(TensorLists<T, 1> lists, int64_t count, double* partials) {
+  double sum = 0;
+  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
+    const int tensor = lists.tensor_at(e);
+    const double value = static_cast<double>(lists.of[0][tensor][e - lists.starts[tensor]]);
+    sum += value * value;
+  }
+  sum = block_reduce<kThreads>(sum, Plus());
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+template <typename T>
+__global__ void norm_of(const double* partials, int64_t count, T* norm) {
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += partials[i];
+  sum = block_reduce<kThreads>(sum, Plus());
+  if (threadIdx.x == 0) *norm = static_cast<T>(root(sum));
+}
+
+template <typename T>
+void run(Call& call) {
+  const int64_t launches = ceil_div(static_cast<int64_t>(call.inputs.size()), kListLength);
+  double* partials = call.scratch<double>(launches * kBlocks);
+  double* next = partials;
+  for_tensor_lists<T, 1>(call, [&](const TensorLists<T, 1>& lists, int64_t count) {
+    launch(call, sum_squares<T>, Grid{dim3(kBlocks), dim3(kThreads)}, lists, count, next);
+    next += kBlocks;
+  });
+  launch(call, norm_of<T>, Grid{dim3(1), dim3(kThreads)}, partials, launches * kBlocks,
+         call.outputs[0].as<T>());
+}
+
+const RegisterCuda gradient_norm("GradientNorm", [](Call& call) {
+  with_float_type(call.inputs[0].dtype, [&](auto zero) { run<decltype(zero)>(call); });
+});
+
+}  // namespace
+
+}  // namespace menet

@@ -1,0 +1,48 @@
+/**
+ * Builds build/Release/menet.node, with CUDA where a compiler is found (scripts/cuda_toolkit.js),
+ * and says which it did. MENET_CUDA=off leaves CUDA out, MENET_CUDA=required fails without a
+ * compiler; MENET_CUDA_ARCHITECTURES is CMake's list of them.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { findToolkit } from './cuda_toolkit.js';
+
+const root = path.resolve(import.meta.dirname, '..');
+const require = createRequire(import.meta.url);
+const cmakeJs = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin/cmake-js');
+const wanted = process.env.MENET_CUDA || 'auto';
+if (!['auto', 'off', 'required'].includes(wanted)) {
+  console.error(`MENET_CUDA: expected auto, off or required, got ${wanted}`);
+  process.exit(1);
+}
+
+const toolkit = wanted === 'off' ? { reason: 'MENET_CUDA=off' } : findToolkit();
+if (wanted === 'required' && toolkit.reason) {
+  console.error(`${toolkit.reason}; this fetches one: node scripts/cuda_toolkit.js --fetch`);
+  process.exit(1);
+}
+
+function options() {
+  if (toolkit.reason) return ['--CDMENET_CUDA=OFF'];
+  const architectures = process.env.MENET_CUDA_ARCHITECTURES;
+  return [
+    '--CDMENET_CUDA=ON',
+    `--CDCMAKE_CUDA_COMPILER=${toolkit.compiler}`,
+    `--CDCUDAToolkit_ROOT=${toolkit.root}`,
+    ...(architectures ? [`--CDMENET_CUDA_ARCHITECTURES=${architectures}`] : []),
+  ];
+}
+
+const { status } = spawnSync(
+  process.execPath,
+  [cmakeJs, 'build', '--target', 'menet', '--log-level', 'warn', ...options()],
+  { cwd: root, stdio: 'inherit' },
+);
+if (status !== 0) process.exit(status ?? 1);
+// On the error stream: npm pack's output may be JSON.
+console.error(
+  toolkit.reason
+    ? `built without CUDA: ${toolkit.reason}`
+    : `built with CUDA ${toolkit.version} of ${toolkit.root}`,
+);
