@@ -219,7 +219,6 @@ void run_gradient_typed(Call& call, UnitParts parts) {
   unit_backward(c.unit, t, call.inputs[0].as<T>(), gradient_outputs<T>(call, parts), call.device());
 }
 
-// Calls body(float{}) or body(double{}) by the dtype of the first input.
 }  // namespace
 
 std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {
