@@ -236,7 +236,6 @@ void run_gradient_typed(Call& call, UnitParts parts) {
   unit_backward(c.unit, t, dy, gradients, call.device());
 }
 
-// Calls body(float{}) or body(double{}) by the dtype of the first input.
 }  // namespace
 
 std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { RunError } from '../errors.js';
+import { printError } from './output.js';
 
 /** Ends a run gracefully at the first SIGINT or SIGTERM, at once at the second. */
 export class Interrupt {
@@ -19,5 +21,16 @@ export class Interrupt {
 
   get signal(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Runs what ends in an exit code; where the signal makes it fail, that is the signal's. */
+  async run(work: () => Promise<number>): Promise<number> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.signal.aborted || !(error instanceof RunError)) throw error;
+      printError(error.message);
+      return this.exitCode;
+    }
   }
 }

@@ -80,7 +80,7 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
   const progress = progressFor(values);
   const resume = values.resume === '' ? lastCheckpoint(folder, progress) : values.resume;
   const interrupt = new Interrupt(() => progress.note('ending after this step; again to end now'));
-  const summary = await trainNetwork({
+  const session = {
     ...configurations,
     folder,
     modelFile: values.model,
@@ -93,10 +93,13 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     progress,
     observers: [new RunRecorder({ folder, report: (message) => progress.note(message) })],
     signal: interrupt.signal,
+  };
+  return interrupt.run(async () => {
+    const summary = await trainNetwork(session);
+    if (values.json) printJson(summary);
+    else console.log(describe(summary));
+    return summary.interrupted ? interrupt.exitCode : 0;
   });
-  if (values.json) printJson(summary);
-  else console.log(describe(summary));
-  return summary.interrupted ? interrupt.exitCode : 0;
 }
 
 async function evaluateRun(values: Values<typeof flags>): Promise<number> {

@@ -39,7 +39,8 @@ export interface BuildOptions {
  * @param index what the cache is to hold; the columns of pixels say where in `previous`, a file
  *   descriptor, they are (width 0: nowhere), and come back as they are in the new one
  * @returns the new file, open
- * @throws InputError where the system refuses to write, as a full disk does; nothing is left
+ * @throws InputError where the system refuses to write, as a full disk does, and RunError where
+ *   `signal` interrupts it; nothing is left
  */
 export async function buildRawCache(
   file: string,
@@ -47,6 +48,7 @@ export async function buildRawCache(
   files: string[],
   { previous, ...options }: BuildOptions & { previous?: number },
 ): Promise<OpenCacheFile> {
+  throwIfInterrupted(options.signal);
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     removeAbandoned(file);
@@ -113,17 +115,23 @@ async function runThreads(job: CacheJob, { progress, signal }: BuildOptions) {
   const timer = setInterval(() => progress?.(counters[1]!, job.files.length), progressEvery);
   try {
     const count = Math.min(availableParallelism(), Math.ceil(job.files.length / imagesPerThread));
-    const answers = await Promise.all(Array.from({ length: count }, () => runThread(job)));
+    const threads = Array.from({ length: count }, () => runThread(job));
+    for (const thread of threads) thread.catch(stop);
+    await Promise.allSettled(threads); // the others write to the file as long as they run
+    const answers = await Promise.all(threads);
     const failure = answers.find(({ failure }) => failure)?.failure;
     if (failure) throw Object.assign(new Error(failure.message), failure);
-    if (signal?.aborted)
-      throw new RunError('interrupted while building the cache; it was not kept');
+    throwIfInterrupted(signal);
     progress?.(job.files.length, job.files.length);
     return answers.flatMap(({ broken }) => broken).sort(([a], [b]) => a - b);
   } finally {
     clearInterval(timer);
     signal?.removeEventListener('abort', stop);
   }
+}
+
+function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new RunError('interrupted while building the cache; it was not kept');
 }
 
 function runThread(job: CacheJob): Promise<CacheAnswer> {

@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { StateEntry } from '../models/block.js';
 import type { Model } from '../models/model.js';
 import type { ParameterGroup } from './optimizer.js';
@@ -14,7 +15,7 @@ export function parameterGroups(model: Model, config: Grouping): ParameterGroup[
   const { weight_decay, weight_decay_norms = true } = config;
   const { backbone_rate_factor = 1, freeze_backbone = false } = config;
   const classifier = new Set(model.classifierEntries.map(({ name }) => name));
-  const groups = new Map<string, ParameterGroup>();
+  const groups = new Map<string, ParameterGroup & { parameters: Map<string, tf.Variable> }>();
   for (const entry of model.entries) {
     const variable = model.variables.get(entry.name)!;
     const isBackbone = !classifier.has(entry.name);
@@ -23,10 +24,8 @@ export function parameterGroups(model: Model, config: Grouping): ParameterGroup[
     const weightDecay = weight_decay_norms || isWeight(entry) ? weight_decay : 0;
     const key = `${rateFactor} ${weightDecay}`;
     const group = groups.get(key) ?? { parameters: new Map(), rateFactor, weightDecay };
-    groups.set(key, {
-      ...group,
-      parameters: new Map([...group.parameters, [entry.name, variable]]),
-    });
+    group.parameters.set(entry.name, variable);
+    groups.set(key, group);
   }
   return [...groups.values()];
 }

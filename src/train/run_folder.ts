@@ -41,7 +41,7 @@ export class RunFolder {
       await removeTemporaryFiles(folder);
       lock.requireHeld();
       if (replace) await clear(folder);
-      else if (resume === undefined || !isInside(resume, folder)) await requireUnused(folder);
+      else if (resume === undefined || isElsewhere(resume, folder)) await requireUnused(folder);
       return new RunFolder(folder, lock);
     } catch (error) {
       lock.release();
@@ -61,8 +61,9 @@ export class RunFolder {
   }
 }
 
-function isInside(file: string, folder: string): boolean {
-  return existsSync(file) && path.dirname(realpathSync(file)) === realpathSync(folder);
+/** Of a file that is missing its reader tells. */
+function isElsewhere(file: string, folder: string): boolean {
+  return existsSync(file) && path.dirname(realpathSync(file)) !== realpathSync(folder);
 }
 
 async function checkpointsIn(folder: string): Promise<string[]> {

@@ -153,14 +153,17 @@ export class Trainer {
 
   private async trainBatch(batch: Batch, epoch: number, number: number): Promise<StepResult> {
     const result = await this.learner.learn(batch, epoch, number);
-    if (!Number.isFinite(result.loss)) {
-      const rate = this.rateOf(epoch, this.state.position.step);
-      throw new DivergedError(
-        `the loss is ${result.loss} in epoch ${epoch + 1} at learning rate ${rate}; ` +
-          `${this.options.store.last} still holds the state from before, if there was one`,
-      );
-    }
+    this.requireNumber('loss', result.loss, epoch);
     return result;
+  }
+
+  private requireNumber(what: string, loss: number, epoch: number): void {
+    if (Number.isFinite(loss)) return;
+    const rate = this.rateOf(epoch, this.state.position.step);
+    throw new DivergedError(
+      `the ${what} is ${loss} in epoch ${epoch + 1} at learning rate ${rate}; ` +
+        `${this.options.store.last} still holds the state from before, if there was one`,
+    );
   }
 
   private async finishStep(epoch: number, report: StepReport): Promise<void> {
@@ -180,13 +183,17 @@ export class Trainer {
     return learningRate(schedule, optimizer.learning_rate, epoch, step / this.stepsPerEpoch);
   }
 
-  private validate(epoch: number): Promise<Evaluation> {
+  private async validate(epoch: number): Promise<Evaluation> {
     const { model, valid, configuration, progress, signal } = this.options;
     const { data, optimizer } = configuration;
     const title = `valid ${epoch + 1}/${optimizer.epochs}`;
     const details = (this.options.observers ?? []).length > 0;
     const options = { title, imageSize: data.image_size, progress, details, signal };
-    return this.learner.withAveragedWeights(() => evaluateModel(model, valid, options));
+    const found = await this.learner.withAveragedWeights(() =>
+      evaluateModel(model, valid, options),
+    );
+    if (!signal?.aborted) this.requireNumber('validation loss', found.loss, epoch);
+    return found;
   }
 
   private async saveLast(): Promise<void> {

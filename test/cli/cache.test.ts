@@ -1,4 +1,5 @@
-import { readdirSync, rmSync, truncateSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeTinyRun, type TinyRun } from '../train/tiny_run.js';
@@ -13,13 +14,15 @@ beforeAll(async () => {
 });
 afterAll(() => tiny.remove());
 
-function train(label: string) {
-  const { data, model, optim, sched, folder } = tiny;
-  return runMenet([
+function trainArguments(label: string, data = tiny.data): string[] {
+  const { model, optim, sched, folder } = tiny;
+  return [
     ...['train', '--data', data, '--model', model, '--optim', optim, '--sched', sched],
     ...['--label', label, '--out', path.join(folder, 'runs'), '--cache', cache],
-  ]);
+  ];
 }
+
+const train = (label: string) => runMenet(trainArguments(label));
 
 function evaluate(label: string, ...rest: string[]) {
   const checkpoint = path.join(tiny.folder, 'runs', label, 'best.safetensors');
@@ -58,3 +61,35 @@ it('a damaged one is one line and code 2; without it all is well', async () => {
   rmSync(file);
   expect((await evaluate('one', '--cache', cache)).code).toBe(0);
 });
+
+it.skipIf(process.platform === 'win32')(
+  'Ctrl-C while one is built: one line, code 130, and nothing is kept',
+  async () => {
+    const images = path.join(tiny.folder, 'waiting');
+    cpSync(path.join(tiny.folder, 'images'), images, { recursive: true });
+    const pipe = path.join(images, 'train/triangle/zzz.jpg'); // who reads it waits for a writer
+    spawnSync('mkfifo', [pipe]);
+    const roots = {
+      train_root: path.join(images, 'train'),
+      valid_root: path.join(images, 'valid'),
+    };
+    const data = path.join(tiny.folder, 'waiting.json');
+    writeFileSync(
+      data,
+      JSON.stringify({ ...JSON.parse(readFileSync(tiny.data, 'utf8')), ...roots }),
+    );
+    const before = readdirSync(cache);
+    let writer: ChildProcess | undefined;
+    const { code, stderr } = await runMenet(trainArguments('waiting', data), (output, child) => {
+      if (writer || !/^cache of .* of 25 images$/m.test(output)) return;
+      child.kill('SIGINT');
+      writer = spawn('sh', ['-c', `: > "${pipe}"`]);
+    });
+    writer?.kill();
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: 'menet: interrupted while building the cache; it was not kept\n',
+    });
+    expect(readdirSync(cache)).toEqual(before);
+  },
+);

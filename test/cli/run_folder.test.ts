@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,6 +43,12 @@ describe('a run folder', () => {
       /runs\/a: expected a new run, found one of epoch 2; --resume goes on with it, another --label starts anew/,
     ));
 
+  it('is not what is wrong where the checkpoint to resume is missing', () =>
+    expectLine(
+      train('a', '--resume', 'none.safetensors'),
+      /none\.safetensors: expected a readable file, got no such file$/m,
+    ));
+
   it.each([
     [
       'optim',
@@ -62,9 +68,12 @@ describe('a run folder', () => {
     return expectLine(resumed, `last.safetensors: ${message}`);
   });
 
-  it('goes on with more epochs and other workers', async () => {
+  it('goes on with more epochs, other workers and other roots', async () => {
     const optim = changed(tiny.optim, { epochs: 3 });
-    const data = changed(tiny.data, { num_workers: 0 });
+    const moved = path.join(tiny.folder, 'moved');
+    cpSync(path.join(tiny.folder, 'images'), moved, { recursive: true });
+    const roots = { train_root: path.join(moved, 'train'), valid_root: path.join(moved, 'valid') };
+    const data = changed(tiny.data, { num_workers: 0, ...roots });
     const { code, stdout } = await train('a', '--optim', optim, '--data', data, '--resume');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^train 3\/3 /);

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,7 +19,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { crc32 } from '../../src/checkpoints/crc32.js';
 import { PlainImageFile } from '../../src/data/cached_images.js';
 import { scanImageFolder, type ImageFolder } from '../../src/data/image_folder.js';
 import { ImageLoader, type LoaderOptions } from '../../src/data/loader.js';
@@ -160,7 +162,15 @@ describe('what has changed', () => {
   });
 
   const changes: [string, () => void][] = [
-    ['content', () => copyFileSync(path.join(root, 'ant/3.jpg'), path.join(root, 'bee/0.jpg'))],
+    [
+      'content of another length and the same time',
+      () => {
+        const file = path.join(root, 'bee/0.jpg');
+        const { atime, mtime } = statSync(file);
+        copyFileSync(path.join(root, 'ant/3.jpg'), file);
+        utimesSync(file, atime, mtime);
+      },
+    ],
     ['a time alone', () => utimesSync(path.join(root, 'ant/2.jpg'), 1, 1)],
     [
       'a file more',
@@ -172,8 +182,7 @@ describe('what has changed', () => {
       'an unchanged name for another file of the same length',
       () => {
         const file = path.join(root, 'bee/2.jpg');
-        const bytes = readFileSync(file).fill(0, 200);
-        writeFileSync(file, bytes);
+        writeFileSync(file, readFileSync(file).fill(0, 200));
       },
     ],
   ];
@@ -275,6 +284,18 @@ describe('a file in its place', () => {
     expect(await pixels(folder, { cache: next })).toEqual(await pixels(folder, {}));
   });
 
+  test('of another decoder: decoded anew', async () => {
+    const { folder, cache } = await open();
+    const bytes = readFileSync(cache.file);
+    const [offset] = new Float64Array(cache.images);
+    bytes.fill(77, offset, offset! + 300); // as another decoder might see it
+    const index = bytes.subarray(bytes.readDoubleLE(24));
+    index.write('shirp', index.indexOf('sharp '));
+    bytes.writeUInt32LE(crc32(index), 12);
+    writeFileSync(cache.file, bytes);
+    expect(await pixels(folder, { cache: (await open()).cache })).toEqual(await pixels(folder, {}));
+  });
+
   test.each([0, 1])('cut while it is in use: an error, no crash (%i workers)', async (workers) => {
     const { folder, cache } = await open();
     const options = { batchSize: 4, imageSize, transform: 'evaluate', workers, seed: 1, cache };
@@ -329,9 +350,17 @@ describe('building', () => {
   });
 
   test('interrupted: nothing is left', async () => {
-    const interrupted = open({ signal: AbortSignal.abort() });
-    await expect(interrupted).rejects.toThrow(/interrupted while building the cache/);
+    const stop = new AbortController();
+    vi.spyOn(stop.signal, 'addEventListener').mockImplementation(() => stop.abort());
+    await expect(open({ signal: stop.signal })).rejects.toThrow(
+      /interrupted while building the cache/,
+    );
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test('interrupted before: it does not begin', async () => {
+    await expect(open({ signal: AbortSignal.abort() })).rejects.toThrow(/interrupted/);
+    expect(existsSync(directory)).toBe(false);
   });
 
   test.skipIf(process.platform === 'win32')(

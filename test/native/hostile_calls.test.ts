@@ -4,7 +4,8 @@ import { type Attribute, native, type NativeTensor } from '../../src/native.js';
 
 // What would read or write outside of its buffers if the door or an op let it pass.
 
-type Input = [shape: number[], bytes?: number];
+/** Bytes are those of the shape, and float32, unless told; `fill` makes int32 of one value. */
+type Input = [shape: number[], bytes?: number, dtype?: NativeTensor['dtype'], fill?: number];
 type Case = [title: string, op: string, Input[], Record<string, Attribute>, message: RegExp];
 
 const door = native();
@@ -115,17 +116,44 @@ const cases: Case[] = [
     { learningRate: 1, gradientScale: 1, weightDecay: 0, momentum: 0, nesterov: false },
     /SgdUpdate: expected 2 lists/,
   ],
+  [
+    'a second label beyond the classes',
+    'SoftmaxCrossEntropy',
+    [[[1, 2]], [[1], 4, 'int32', 0], [[1], 4, 'int32', 2 ** 30], [[1]]],
+    { labelSmoothing: 0 },
+    /SoftmaxCrossEntropy: others: expected 0 to 1, got 1073741824/,
+  ],
+  ...mixes([
+    [{ partners: [1] }, /partners: expected 0 to 0, got 1/],
+    [{ partners: [-1] }, /partners: expected 0 to 0, got -1/],
+    [{ partners: [] }, /partners: expected 1, got 0/],
+    [{ box: [1, 0, 2, 1] }, /box: expected \[top, left, height, width\] inside/],
+    [{ box: [0, 2, 1, 2] }, /box: expected/],
+    [{ box: [-1, 0, 1, 1] }, /box: expected/],
+    [{ box: [0, 0, 1] }, /box: expected/],
+  ]),
   ['the norm of nothing', 'GradientNorm', [], {}, /GradientNorm: expected tensors, got none/],
   ['an unknown type', 'Cast', [pixel], { dtype: 'x' }, /Cast: expected dtype float32/],
   ['an attribute of another kind', 'LeakyRelu', [pixel], { alpha: 'x' }, /LeakyRelu: attribute/],
 ];
 
+/** An image of 2 x 3 pixels that is mixed with itself, but for what is wrong. */
+function mixes(wrongs: [Record<string, number[]>, RegExp][]): Case[] {
+  return wrongs.map(([wrong, message]) => [
+    `images mixed by ${JSON.stringify(wrong)}`,
+    'NormalizeImages',
+    [[[1, 2, 3, 3], 18, 'uint8']],
+    { partners: [0], box: [0, 0, 2, 3], share: 0.5, ...wrong },
+    message,
+  ]);
+}
+
 function tensorsOf(inputs: Input[]): NativeTensor[] {
-  return inputs.map(([shape, bytes = 4 * shape.reduce((a, b) => a * b, 1)]) => ({
-    id: door.allocate(bytes),
-    shape,
-    dtype: 'float32',
-  }));
+  return inputs.map(([shape, bytes = 4 * shape.reduce((a, b) => a * b, 1), dtype, fill]) => {
+    const id = door.allocate(bytes);
+    if (fill !== undefined) door.write(id, new Int32Array(bytes / 4).fill(fill));
+    return { id, shape, dtype: dtype ?? 'float32' };
+  });
 }
 
 test.each(cases)('%s', (_title, op, inputs, attributes, message) => {

@@ -80,13 +80,15 @@ test.each([0, 257, 1e9])('%d threads are refused', (count) => {
   expect(() => door.threads(count)).toThrow(`threads: expected 1 to 256, got`);
 });
 
+const addon =
+  process.env.MENET_BINARY ?? path.resolve(import.meta.dirname, '../../build/Release/menet.node');
+
 /** Threads of a fresh process after each step, and what it made of MENET_THREADS. */
 function threadsOfProcess(environment: Record<string, string>): number[] {
-  const addon = path.resolve(import.meta.dirname, '../../build/Release/menet.node');
   const script = `
     const count = () => require('fs').readdirSync('/proc/self/task').length;
     const before = count();
-    const door = require(${JSON.stringify(process.env.MENET_BINARY ?? addon)});
+    const door = require(${JSON.stringify(addon)});
     const id = door.allocate(4 << 20);
     const loaded = count();
     door.run('Relu', [{ id, shape: [1 << 20], dtype: 'float32' }]);
@@ -108,4 +110,26 @@ test('a wrong MENET_THREADS is reported by name', () => {
   expect(() => threadsOfProcess({ MENET_THREADS: 'many' })).toThrow(
     'MENET_THREADS: expected 1 to 256, got many',
   );
+});
+
+test.skipIf(process.platform !== 'linux')('workers that come and go share one pool', () => {
+  const script = `
+    const { Worker } = require('worker_threads');
+    const code = \`
+      const door = require(${JSON.stringify(addon)});
+      const id = door.allocate(4 << 20);
+      door.run('Relu', [{ id, shape: [1 << 20], dtype: 'float32' }]);\`;
+    const work = () => new Promise((resolve, reject) => {
+      new Worker(code, { eval: true }).on('exit', resolve).on('error', reject);
+    });
+    (async () => {
+      await work();
+      const count = () => require('fs').readdirSync('/proc/self/task').length;
+      const first = count();
+      for (let i = 0; i < 3; i++) await work();
+      console.log(count() - first);
+    })();`;
+  const environment = { ...process.env, MENET_THREADS: '3' };
+  const output = execFileSync(process.execPath, ['-e', script], { env: environment });
+  expect(output.toString()).toBe('0\n');
 });

@@ -10,7 +10,7 @@ afterAll(() => void native().threads(threads));
 
 describe.each(['cpu', 'menet'])('on %s', (backend) => {
   // torch.nn.utils.clip_grad_norm_ of these gives a norm of 7.4161984871 and, for 1, the
-  // gradients times 0.13483998.
+  // gradients times 0.1348399543.
   const gradients = () => [tf.tensor1d([1, 2, 3]), tf.tensor2d([[4], [5]])];
 
   it('clips as PyTorch does', async () => {
@@ -19,9 +19,11 @@ describe.each(['cpu', 'menet'])('on %s', (backend) => {
     const list = gradients();
     const clipped = clipGradients(list, 1);
     expect(clipped.norm).toBeCloseTo(7.4161984871, 6);
-    expect(clipped.scale).toBeCloseTo(0.13483998, 7);
+    expect(clipped.scale).toBeCloseTo(0.1348399543, 7);
     expect(clipGradients(list, 100).scale).toBe(1);
-    tf.dispose(list);
+    const small = tf.tensor1d([3e-6, 4e-6]); // beside PyTorch's 1e-6 in the divisor
+    expect(clipGradients([small], 3e-6).scale).toBeCloseTo(0.5, 5);
+    tf.dispose([list, small]);
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 

@@ -265,6 +265,7 @@ describe('the average', () => {
     const raw = values(model.variables);
     const average = values(learner.average!.values);
     await learner.withAveragedWeights(async () => expect(values(model.variables)).toEqual(average));
+    expect(values(model.variables)).toEqual(raw);
     const failure = learner.withAveragedWeights(() => Promise.reject(new Error('no')));
     await expect(failure).rejects.toThrow('no');
     expect(values(model.variables)).toEqual(raw);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
@@ -129,6 +129,19 @@ describe('trainNetwork', () => {
     const run = trainNetwork(session('diverging', { optimizer, resume }));
     await expect(run).rejects.toThrow(/the loss is (NaN|Infinity) in epoch 1/);
     expect(readFileSync(last).equals(bytes)).toBe(true);
+  });
+
+  it('stops when the validation loss is no number, which no checkpoint could say', async () => {
+    const { last, best } = await trainNetwork(session('invalid', stopAfter(3)));
+    const { tensors, metadata } = await readCheckpoint(last);
+    const variances = [...tensors].filter(([name]) => name.endsWith('running_var'));
+    for (const [, { data }] of variances) (data as Float32Array).fill(NaN);
+    await writeSafetensors(last, { tensors, metadata });
+    const bytes = readFileSync(last);
+    const run = trainNetwork(session('invalid', { resume: last }));
+    await expect(run).rejects.toThrow(/the validation loss is NaN in epoch 1 at learning rate/);
+    expect(readFileSync(last).equals(bytes)).toBe(true);
+    expect(existsSync(best)).toBe(false);
   });
 });
 
