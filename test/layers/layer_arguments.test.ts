@@ -161,6 +161,32 @@ describe('initialisers and regularisers', () => {
   });
 });
 
+describe('every argument survives serialisation', () => {
+  const grouped = { filters: 24, groups: 2, compressGroups: 4, strides: 2 as const };
+  const residual = { ...grouped, bottleneckFilters: 8 };
+  const separable = { filters: 6, strides: 2 as const };
+  const merging = { sideFilters: 3, strides: 2 as const };
+
+  test.each<[string, () => tf.layers.Layer, object]>([
+    ['StemLayer', () => new StemLayer({ filters: 5 }), { filters: 5 }],
+    ['DepthwiseSeparableLayer', () => new DepthwiseSeparableLayer(separable), separable],
+    ['GroupConvShuffleDepthwise', () => new GroupConvShuffleDepthwiseLayer(grouped), grouped],
+    ['ShuffleUnitLayer', () => new ShuffleUnitLayer(residual), residual],
+    [
+      'MeUnitLayer',
+      () => new MeUnitLayer({ ...residual, ...merging }),
+      { ...residual, ...merging },
+    ],
+    ['MergeEvolveLayer', () => new MergeEvolveLayer(merging), merging],
+  ])('%s', (_, make, args) => {
+    const layer = make();
+    const type =
+      layer.constructor as unknown as tf.serialization.SerializableConstructor<tf.layers.Layer>;
+    for (const one of [layer, type.fromConfig!(type, layer.getConfig())])
+      expect(one).toMatchObject(args);
+  });
+});
+
 /** Gives a layer the weights that a model has under published names. */
 function importWeights(layer: MeUnitLayer | StemLayer, model: Model, block: string): void {
   const stored = (name: string) => model.variables.get(`features.${block}.${name}`)!;
