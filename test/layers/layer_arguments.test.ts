@@ -182,7 +182,7 @@ describe('every argument survives serialisation', () => {
     const layer = make();
     const type =
       layer.constructor as unknown as tf.serialization.SerializableConstructor<tf.layers.Layer>;
-    for (const one of [layer, type.fromConfig!(type, layer.getConfig())])
+    for (const one of [layer, type.fromConfig(type, layer.getConfig())])
       expect(one).toMatchObject(args);
   });
 });
