@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { reject } from '../errors.js';
+import { checkChoice } from '../ops/checks.js';
 import { stem, type StemParams } from '../ops/stem.js';
 import {
   checkPositive,
@@ -13,17 +14,25 @@ import {
 export interface StemLayerArgs extends FusedLayerArgs {
   /** output channels */
   filters: number;
+  /** max pooling at the end; default true */
+  pooling?: boolean;
 }
 
-/** {@link stem} as a layer: [N, H, W, 3] to [N, ⌈⌈H/2⌉/2⌉, ⌈⌈W/2⌉/2⌉, filters]. */
+/**
+ * {@link stem} as a layer: [N, H, W, 3] to [N, ⌈⌈H/2⌉/2⌉, ⌈⌈W/2⌉/2⌉, filters], or without pooling
+ * to [N, ⌈H/2⌉, ⌈W/2⌉, filters].
+ */
 export class StemLayer extends FusedLayer<StemParams> {
   static readonly className = 'MenetStem';
   readonly filters: number;
+  readonly pooling: boolean;
 
   constructor(args: StemLayerArgs) {
     super(args);
     this.filters = args.filters;
+    this.pooling = args.pooling ?? true;
     checkPositive(this.name, { filters: args.filters });
+    checkChoice(`${this.name}: pooling`, this.pooling, [true, false]);
   }
 
   protected weightShapes(channels: number): WeightShapes {
@@ -32,16 +41,19 @@ export class StemLayer extends FusedLayer<StemParams> {
   }
 
   protected compute([x]: tf.Tensor4D[], params: StemParams, training: boolean): tf.Tensor4D {
-    return stem(x!, params, { training });
+    return stem(x!, params, { pooling: this.pooling, training });
   }
 
   protected shapeAfter(height: number | null, width: number | null): LayerShape {
-    const [rows, columns] = [height, width].map((size) => strided(strided(size, 2), 2));
-    return [rows!, columns!, this.filters];
+    const after = (size: number | null) => {
+      const halved = strided(size, 2);
+      return this.pooling ? strided(halved, 2) : halved;
+    };
+    return [after(height), after(width), this.filters];
   }
 
   protected ownConfig(): tf.serialization.ConfigDict {
-    return { filters: this.filters };
+    return { filters: this.filters, pooling: this.pooling };
   }
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { runMenet } from './run_menet.js';
 let tiny: TinyRun;
 beforeAll(async () => {
   tiny = await makeTinyRun();
-  expect((await train('a')).code).toBe(0);
+  expect((await train('a', '--seed', '7')).code).toBe(0);
 });
 afterAll(() => tiny.remove());
 
@@ -74,16 +74,27 @@ describe('a run folder', () => {
     cpSync(path.join(tiny.folder, 'images'), moved, { recursive: true });
     const roots = { train_root: path.join(moved, 'train'), valid_root: path.join(moved, 'valid') };
     const data = changed(tiny.data, { num_workers: 0, ...roots });
-    const { code, stdout } = await train('a', '--optim', optim, '--data', data, '--resume');
+    const { code, stdout } = await train(
+      'a',
+      '--optim',
+      optim,
+      '--data',
+      data,
+      '--keep',
+      '2',
+      '--resume',
+    );
     expect(code).toBe(0);
     expect(stdout).toMatch(/^train 3\/3 /);
     const config = path.join(tiny.folder, 'runs/a/config.json');
     expect(JSON.parse(readFileSync(config, 'utf8'))).toMatchObject({
       data: { num_workers: 0, image_size: 32 },
       optimizer: { epochs: 3 },
-      seed: 0,
+      seed: 7,
       backend: 'menet',
     });
+    const epochs = readdirSync(path.dirname(config)).filter((name) => name.startsWith('epoch-'));
+    expect(epochs.sort()).toEqual(['epoch-0002.safetensors', 'epoch-0003.safetensors']);
   });
 
   it('has one trainer at a time, and is free when that one is killed', async () => {

@@ -9,6 +9,7 @@ import { MeUnitLayer } from '../../src/layers/me_unit_layer.js';
 import { ShuffleUnitLayer } from '../../src/layers/shuffle_unit_layer.js';
 import { StemLayer } from '../../src/layers/stem_layer.js';
 import type { BatchNormParams } from '../../src/ops/batch_norm.js';
+import { stem } from '../../src/ops/stem.js';
 import { createModel, type Model } from '../../src/models/model.js';
 
 beforeEach(async () => {
@@ -118,12 +119,9 @@ describe('arguments', () => {
   test('sizes that are not known stay so', () => {
     const layer = new MeUnitLayer({ ...unit, strides: 2 });
     expect(layer.computeOutputShape([null, null, 7, 12])).toEqual([null, null, 4, 24]);
-    expect(new StemLayer({ filters: 4 }).computeOutputShape([null, 30, null, 3])).toEqual([
-      null,
-      8,
-      null,
-      4,
-    ]);
+    const stemLayer = (pooling: boolean) => new StemLayer({ filters: 4, pooling });
+    expect(stemLayer(true).computeOutputShape([null, 30, null, 3])).toEqual([null, 8, null, 4]);
+    expect(stemLayer(false).computeOutputShape([null, 30, null, 3])).toEqual([null, 15, null, 4]);
   });
 });
 
@@ -161,6 +159,33 @@ describe('initialisers and regularisers', () => {
   });
 });
 
+describe('every argument survives serialisation', () => {
+  const grouped = { filters: 24, groups: 2, compressGroups: 4, strides: 2 as const };
+  const residual = { ...grouped, bottleneckFilters: 8 };
+  const unpooled = { filters: 5, pooling: false };
+  const separable = { filters: 6, strides: 2 as const };
+  const merging = { sideFilters: 3, strides: 2 as const };
+
+  test.each<[string, () => tf.layers.Layer, object]>([
+    ['StemLayer', () => new StemLayer(unpooled), unpooled],
+    ['DepthwiseSeparableLayer', () => new DepthwiseSeparableLayer(separable), separable],
+    ['GroupConvShuffleDepthwise', () => new GroupConvShuffleDepthwiseLayer(grouped), grouped],
+    ['ShuffleUnitLayer', () => new ShuffleUnitLayer(residual), residual],
+    [
+      'MeUnitLayer',
+      () => new MeUnitLayer({ ...residual, ...merging }),
+      { ...residual, ...merging },
+    ],
+    ['MergeEvolveLayer', () => new MergeEvolveLayer(merging), merging],
+  ])('%s', (_, make, args) => {
+    const layer = make();
+    const type =
+      layer.constructor as unknown as tf.serialization.SerializableConstructor<tf.layers.Layer>;
+    for (const one of [layer, type.fromConfig(type, layer.getConfig())])
+      expect(one).toMatchObject(args);
+  });
+});
+
 /** Gives a layer the weights that a model has under published names. */
 function importWeights(layer: MeUnitLayer | StemLayer, model: Model, block: string): void {
   const stored = (name: string) => model.variables.get(`features.${block}.${name}`)!;
@@ -178,6 +203,14 @@ function importWeights(layer: MeUnitLayer | StemLayer, model: Model, block: stri
     variance.assign(stored(`${published}.running_var`));
   }
 }
+
+test('a stem without pooling is MobileNet’s first layer', () => {
+  const layer = new StemLayer({ filters: 4, pooling: false });
+  const x = tf.randomNormal<tf.Rank.R4>([2, 9, 8, 3], 0, 1, 'float32', 6);
+  const found = layer.apply(x) as tf.Tensor;
+  expect(found.shape).toEqual([2, 5, 4, 4]);
+  expect([...found.dataSync()]).toEqual([...stem(x, layer.params, { pooling: false }).dataSync()]);
+});
 
 test('layers take the weights of a shipped network, and compute the same to the bit', () => {
   const widths = { block_channels: [16], block_layers: [1], side_channels: [4] };

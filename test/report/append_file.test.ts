@@ -18,7 +18,7 @@ function open(name: string, size = 0) {
 describe('a growing file', () => {
   it('keeps what it is told to, and gets every piece once and in order', async () => {
     const { file, messages, open: start } = open('pieces', 5);
-    writeFileSync(file, 'kept\nand not kept');
+    writeFileSync(file, `kept\n${'and not kept\n'.repeat(100)}`);
     const growing = start();
     for (let i = 0; i < 100; i++) {
       growing.append(`${i}\n`);

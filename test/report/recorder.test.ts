@@ -52,6 +52,18 @@ describe('a recorded run', () => {
     expect(steps[1]).toMatchObject({ step: 6, steps: 3, images: 48, milliseconds: 21 });
   });
 
+  it('has a page that follows it within an epoch', async () => {
+    const run = new RunScript({ folder: path.join(folder, 'page'), ...shape });
+    await run.start();
+    for (const step of [1, 2]) {
+      run.steps(0, step, step);
+      await expect
+        .poll(() => readFileSync(inRun('page', 'report.html'), 'utf8'), { timeout: 20_000 })
+        .toContain(`step ${step}<`);
+    }
+    await run.recorder.end('interrupted');
+  });
+
   it('has a row per epoch in its CSV', async () => {
     const [header, ...rows] = readFileSync(inRun('log', 'epochs.csv'), 'utf8').trim().split('\n');
     expect(header).toBe(

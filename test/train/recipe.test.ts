@@ -154,6 +154,7 @@ describe('early stopping', () => {
     const stopped = await trainNetwork(run);
     expect(stopped).toMatchObject({ stopped_early: true, interrupted: false });
     expect(stopped.epochs).toHaveLength(3);
+    expect((await readCheckpoint(stopped.best)).metadata.last_epoch).toBe(0); // as good is not better
     const resumed = await trainNetwork({ ...run, resume: stopped.last });
     expect(resumed.epochs).toHaveLength(3);
     expect(outcomes).toEqual(['stopped early', 'stopped early']);

@@ -164,6 +164,29 @@ describe('observers', () => {
     expect(second.lines).toEqual(first.lines);
   });
 
+  it('are told the rate of each step while it warms up, and where validation went wrong', async () => {
+    const rates: number[] = [];
+    const epochs: EpochEvent[] = [];
+    const observer: TrainingObserver = {
+      start: () => Promise.resolve(),
+      step: ({ learningRate }) => void rates.push(learningRate),
+      epoch: (event) => Promise.resolve(void epochs.push(event)),
+      end: () => Promise.resolve(),
+    };
+    const base = session('warm', { observers: [observer] });
+    const schedule = { ...base.schedule, warmup_epochs: 1, warmup_factor: 0.25 };
+    await trainNetwork({ ...base, schedule });
+    const expected = [0.005, 0.01, 0.015, 0.01, 0.01, 0.01]; // of 0.02, which halves in each epoch
+    rates.forEach((rate, step) => expect(rate).toBeCloseTo(expected[step]!, 10));
+    expect(rates).toHaveLength(6);
+    const [{ record, validation }] = epochs as [EpochEvent];
+    expect(record.learning_rate).toBeCloseTo(0.015, 10);
+    const { confusion, worst } = validation!;
+    expect(confusion.reduce((sum, images) => sum + images)).toBe(16);
+    expect(worst).toHaveLength(Math.round(16 * (1 - record.valid.top1 / 100)));
+    expect(worst.every(({ file }) => existsSync(file))).toBe(true);
+  });
+
   it('are told where a run goes on, and how it ends', async () => {
     const diary = new Diary();
     const observed = { observers: [diary] };
