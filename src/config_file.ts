@@ -19,7 +19,10 @@ export function checkConfig<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const { issues } = result.error;
+  // A misspelt field is missing too: of the two the misspelling helps.
+  const issue = (issues.find(({ code }) => code === 'unrecognized_keys') ??
+    issues[0]) as z.core.$ZodIssue;
   const path = [...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const field = issue.keys[0]!;
@@ -67,10 +70,20 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, '')); // Windows editors write a byte order mark
   } catch (error) {
-    throw new InputError(
-      `${file}: expected JSON, ${(error as Error).message.replace(/\s+/g, ' ')}`,
-    );
+    throw new InputError(`${file}: expected JSON, ${describeSyntaxError(text, error as Error)}`);
   }
+}
+
+/** The engine's words on one line, without control characters, and where in the file it is. */
+function describeSyntaxError(text: string, { message }: Error): string {
+  const words = message.replace(/\s+/g, ' ').replace(/[^\P{C}]|\uFFFD/gu, '?');
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined) return words;
+  const lines = text.slice(0, Number(position)).split('\n');
+  return words.replace(
+    /(at position \d+).*/,
+    `$1 (line ${lines.length}, column ${lines.at(-1)!.length + 1})`,
+  );
 }
 
 function errorCode(error: unknown): string {

@@ -10,7 +10,7 @@ export const computeFlags = {
   backend: {
     help: 'what computes: menet, wasm (cannot train) or cpu',
     value: 'NAME',
-    choices: ['menet', 'tensorflow', 'wasm', 'cpu'],
+    choices: ['menet', 'wasm', 'cpu'],
     default: 'menet',
   },
   device: {
@@ -60,9 +60,6 @@ const backends: Record<string, (threads: number | undefined) => Promise<void>> =
   wasm: async (threads) => {
     const wasm = await importWasm();
     if (threads !== undefined) wasm.setThreadsCount(threads);
-  },
-  tensorflow: async () => {
-    throw new InputError('--backend: tensorflow is not available yet; use menet, wasm or cpu');
   },
 };
 

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoClasses, makeDemoImages } from '../data/demo_images.js';
+import { makeFolder } from '../make_folder.js';
 
 /** Pictures per class and their side; networks see them at `imageSize` of the data configuration. */
 const pictures = { imagesPerClass: { train: 500, valid: 60 }, imageSize: 72 };
@@ -45,7 +46,7 @@ export interface DemoFiles {
 
 /** Makes the demo's images and writes its configurations into `folder`. */
 export async function setUpDemo(folder: string, seed: number): Promise<DemoFiles> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const roots = await makeDemoImages(path.join(folder, 'images'), { ...pictures, seed });
   const data = {
     ...feeding,

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { writeFileAtomic } from '../checkpoints/atomic_file.js';
 import { classLabels } from '../class_labels.js';
 import { scanImageFolder } from '../data/image_folder.js';
@@ -13,7 +14,7 @@ import { noteSkipped } from '../train/session.js';
 import { computeFlags, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
-import { cacheFlag, printJson, progressFlags, progressFor } from './output.js';
+import { cacheFlag, makeOutputFolder, printJson, progressFlags, progressFor } from './output.js';
 
 /** `menet evaluate` */
 export const evaluate = defineCommand({
@@ -34,6 +35,7 @@ export const evaluate = defineCommand({
   },
   async run({ values }) {
     const data = readDataConfig(values.data);
+    if (values.details !== undefined) makeOutputFolder(path.dirname(values.details), '--details');
     await useBackend(values);
     const trained = await loadTrainedModel(values.model, values.checkpoint);
     const { details, ...evaluation } = await evaluateTrained(trained, data, {

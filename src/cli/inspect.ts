@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { InputError } from '../errors.js';
+import { InputError, reject } from '../errors.js';
 import { drawModel } from '../inspect/graph.js';
 import { formatInspection, inspectModel } from '../inspect/inspect.js';
 import { createModel, readModelConfig } from '../models/model.js';
@@ -21,6 +21,8 @@ export const inspect = defineCommand({
     graph: { help: 'write a picture of the network, an SVG', value: 'FILE.svg' },
   },
   async run({ values }) {
+    if (values.graph !== undefined && path.extname(values.graph).toLowerCase() !== '.svg')
+      reject('--graph', 'a file ending in .svg', values.graph);
     const config = readModelConfig(values.model);
     tf.enableProdMode();
     await tf.setBackend('cpu'); // nothing is computed

@@ -1,5 +1,6 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { InputError } from '../errors.js';
+import { makeFolder } from '../make_folder.js';
 import { createProgress, type Progress } from '../train/progress.js';
 import type { Flag, Flags } from './flags.js';
 
@@ -46,14 +47,16 @@ export function printError(message: string): void {
   console.error(`menet: ${message.replace(/\s*\n\s*/g, ' ')}`);
 }
 
-/** Makes the folder of `--out`, with those above it; throws an InputError where it cannot be used. */
-export function makeOutputFolder(folder: string): void {
+/** Makes the folder that a flag names, with those above it; throws an InputError where it cannot be used. */
+export function makeOutputFolder(folder: string, flag = '--out'): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     const found = ['EEXIST', 'ENOTDIR'].includes(code) ? 'a file' : code;
-    throw new InputError(`--out: expected a folder that can be written, got ${folder} (${found})`);
+    throw new InputError(
+      `${flag}: expected a folder that can be written, got ${folder} (${found})`,
+    );
   }
 }

@@ -75,7 +75,7 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
     schedule: readScheduleConfig(values.sched),
   };
   const folder = runFolder(values);
-  makeOutputFolder(folder);
+  makeOutputFolder(values.out);
   await useBackend(values);
   const progress = progressFor(values);
   const resume = values.resume === '' ? lastCheckpoint(folder, progress) : values.resume;

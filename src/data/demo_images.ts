@@ -1,6 +1,7 @@
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError } from '../errors.js';
+import { makeFolder } from '../make_folder.js';
 import { loadSharp } from './decode.js';
 import { drawScene } from './demo_drawing.js';
 import { shapes, type Shape } from './demo_shapes.js';
@@ -38,7 +39,7 @@ export async function makeDemoImages(
   for (const [part, name] of (['train', 'valid'] as const).entries()) {
     for (const [label, [className, shape]] of [...shapes].entries()) {
       const folder = path.join(folders[name], className);
-      await mkdir(folder, { recursive: true });
+      makeFolder(folder);
       const stream = part * shapes.size + label;
       await inParallel(imagesPerClass[name], (index) =>
         writeImage(path.join(folder, `${className}_${index}.jpg`), shape, imageSize, [

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,6 +13,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { writeFailure } from '../checkpoints/atomic_file.js';
 import { RunError } from '../errors.js';
+import { makeFolder } from '../make_folder.js';
 import { encodeIndex, headerBytes, type CacheIndex, type OpenCacheFile } from './raw_cache_file.js';
 import type { CacheAnswer, CacheJob } from './raw_cache_worker.js';
 
@@ -50,7 +50,7 @@ export async function buildRawCache(
 ): Promise<OpenCacheFile> {
   throwIfInterrupted(options.signal);
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
+    makeFolder(path.dirname(file));
     removeAbandoned(file);
     return await replace(file, (temporary) => fill(temporary, index, files, previous, options));
   } catch (error) {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFailure, writeFileAtomic } from '../checkpoints/atomic_file.js';
 import { InputError } from '../errors.js';
+import { makeFolder } from '../make_folder.js';
 
 const modelFile = 'model.json';
 const weightsFile = 'weights.bin';
@@ -26,9 +27,11 @@ async function save(folder: string, artifacts: tf.io.ModelArtifacts): Promise<tf
   const manifest = [{ paths: [weightsFile], weights: weightSpecs ?? [] }];
   const text = JSON.stringify({ ...described, weightsManifest: manifest });
   const weights = new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData));
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  try {
+    makeFolder(folder);
+  } catch (error) {
     throw writeFailure(folder, error);
-  });
+  }
   await writeFileAtomic(path.join(folder, weightsFile), [weights]);
   await writeFileAtomic(path.join(folder, modelFile), [Buffer.from(text)]);
   return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };

@@ -40,7 +40,7 @@ export class ProgressLines implements Progress {
     const { done, averages } = this.last;
     const { loss, top1, top5 } = averages;
     this.note(
-      `${this.title}  ${this.place(done)}  summary  loss ${loss.toFixed(4)}  ` +
+      `${this.title}  ${this.place(done)}  summary  loss ${fixed(loss, 4)}  ` +
         `top-1 ${top1.toFixed(2)}  top-5 ${top5.toFixed(2)}`,
     );
   }
@@ -73,7 +73,12 @@ export class ProgressLines implements Progress {
 
 /** The step's own value, and the phase's mean in parentheses. */
 function meter(name: string, value: number, mean: number, digits: number, unit = ''): string {
-  return `${name} ${value.toFixed(digits)} (${mean.toFixed(digits)})${unit}`;
+  return `${name} ${fixed(value, digits)} (${fixed(mean, digits)})${unit}`;
+}
+
+/** A diverging loss has no use for decimals. */
+function fixed(value: number, digits: number): string {
+  return value < 1e6 ? value.toFixed(digits) : value.toExponential(2);
 }
 
 function resultMeters({ loss, correct, images }: StepReport, averages: Averages): string[] {

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { removeTemporaryFiles, writeFailure, writeFileAtomic } from '../checkpoints/atomic_file.js';
 import { readCheckpoint } from '../checkpoints/checkpoint.js';
 import { InputError } from '../errors.js';
+import { makeFolder } from '../make_folder.js';
 import type { RunConfiguration } from './run_configuration.js';
 import { RunLock } from './run_lock.js';
 import { readTrainingState } from './training_state.js';
@@ -32,7 +33,7 @@ export class RunFolder {
     { resume, replace = false }: RunFolderOptions = {},
   ): Promise<RunFolder> {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
     } catch (error) {
       throw writeFailure(folder, error);
     }

@@ -175,8 +175,12 @@ describe('exit code 2 and one line for', () => {
       () => ['inspect', '--model', tiny.model, '--graph', file('none/x.svg')],
       /--graph: expected a file that can be written, got .*x\.svg \(ENOENT\)/,
     ],
+    [
+      'a picture of another kind',
+      () => ['inspect', '--model', tiny.model, '--graph', file('x.png')],
+      '--graph: expected a file ending in .svg, got ',
+    ],
     ['an image that is none', () => predict(tiny.model), 'model.json: cannot be decoded'],
-    ['the backend to come', () => predict('--backend', 'tensorflow', 'x'), 'not available yet'],
     [
       'an unknown backend',
       () => predict('--backend', 'webgl', 'x'),
@@ -235,7 +239,7 @@ describe('exit code 2 and one line for', () => {
     [
       'a run folder that is a file',
       () => [...train({}), '--out', tiny.data],
-      /--out: expected a folder that can be written, got .*data\.json\/bad \(a file\)/,
+      /--out: expected a folder that can be written, got .*data\.json \(a file\)/,
     ],
     [
       'a demo folder that is a file',

@@ -18,7 +18,7 @@ interface State {
 interface Import {
   before: State;
   after: State;
-  milliseconds: number;
+  timeBesideTfjs: number;
   chosen: string;
 }
 
@@ -149,10 +149,10 @@ describe('importing the package', () => {
     expect(after.threads).toBe(before.threads);
   });
 
-  test('adds less than 0.1 s to importing tfjs', () => {
-    const times = Array.from({ length: 9 }, importOnce);
-    // The least: what else the machine does can only add to it.
-    expect(Math.min(...times.map((time) => time.milliseconds))).toBeLessThan(100);
+  test('takes a fraction of the time of importing tfjs', () => {
+    const imports = Array.from({ length: 9 }, importOnce);
+    // The least: what else the machine does meanwhile disturbs a ratio in both directions.
+    expect(Math.min(...imports.map(({ timeBesideTfjs }) => timeBesideTfjs))).toBeLessThan(1 / 3);
   });
 });
 

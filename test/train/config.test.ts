@@ -222,6 +222,21 @@ describe('errors name file, field, expected and found', () => {
     ],
     [readScheduleConfig, [], 'expected type object, got []'],
     [readScheduleConfig, '{"name": ', 'expected JSON, '],
+    [
+      readScheduleConfig,
+      '{"name": "StepLR",\n "gamma": 1 "x"}',
+      "expected JSON, Expected ',' or '}' after property value in JSON at position 31 (line 2, column 13)",
+    ],
+    [
+      readScheduleConfig,
+      '\0\x1b[2J',
+      `expected JSON, Unexpected token '?', "??[2J" is not valid JSON`,
+    ],
+    [
+      readScheduleConfig,
+      { name: 'StepLR', step_size: 2, gama: 0.1 },
+      'field gama: expected no such field, got 0.1; did you mean "gamma"?',
+    ],
   ])('%# %o', (read, value, message) => {
     const error = errorOf(read, value);
     expect(error).toContain(`${path.join(folder, 'config.json')}: ${message}`);
