@@ -66,7 +66,8 @@ export class Learner {
   update(learningRate: number, step: number): void {
     const gradients = this.gradients.take();
     try {
-      this.optimizer.step(gradients, learningRate, this.clippingScale(gradients));
+      const scale = this.clippingScale(gradients, learningRate, step);
+      this.optimizer.step(gradients, learningRate, scale);
     } finally {
       tf.dispose(gradients);
     }
@@ -74,11 +75,14 @@ export class Learner {
   }
 
   /** What the gradients are to be multiplied by; throws a DivergedError where their norm is no number. */
-  private clippingScale(gradients: tf.NamedTensorMap): number {
+  private clippingScale(gradients: tf.NamedTensorMap, learningRate: number, step: number): number {
     const { clip_norm: maxNorm } = this.configuration.optimizer;
     if (maxNorm === 0) return 1;
     const { norm, scale } = clipGradients(Object.values(gradients), maxNorm);
-    if (!Number.isFinite(norm)) throw new DivergedError(`the norm of the gradients is ${norm}`);
+    if (!Number.isFinite(norm))
+      throw new DivergedError(
+        `the norm of the gradients is ${norm} in step ${step + 1} at learning rate ${learningRate}`,
+      );
     return scale;
   }
 

@@ -19,7 +19,10 @@ export async function openLoaders(
   request: CacheRequest,
 ): Promise<RunLoaders> {
   const trainCache = await openFolderCache(folders.train, data, request);
-  const validCache = await openFolderCache(folders.valid, data, request);
+  const validCache = await openFolderCache(folders.valid, data, request).catch((error: unknown) => {
+    if (trainCache) closeRawCache(trainCache);
+    throw error;
+  });
   const train = trainLoader(folders.train, data, seed, trainCache);
   const valid = evaluationLoader(folders.valid, data, validCache);
   const close = async () => {

@@ -74,7 +74,8 @@ export class RunState {
     requireSame(file, 'image_size', image_size, found.image_size);
     if (found.step > 0) requireSame(file, 'batch_size', batch_size, found.batch_size);
     const done = (found.last_epoch + 1) * this.stepsPerEpoch + found.step;
-    this.state = { ...this.state, ...found, global_step: found.global_step ?? done };
+    const global_step = found.global_step ?? done;
+    this.state = { ...this.state, ...found, batch_size, global_step };
     return found.optimizer_steps;
   }
 

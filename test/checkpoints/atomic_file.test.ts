@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { writeFileAtomic } from '../../src/checkpoints/atomic_file.js';
 
 let folder: string;
@@ -17,6 +18,19 @@ test('writes the chunks in order and leaves no other file', async () => {
   await writeFileAtomic(file, [Buffer.from('new '), Buffer.alloc(0), Buffer.from('content')]);
   expect(await readFile(file, 'utf8')).toBe('new content');
   expect(await readdir(folder)).toEqual(['f']);
+});
+
+test('the content is on the disk before it has the name, and the name before it ends', async () => {
+  const handle = await open(folder);
+  const kind = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const synced: string[][] = [];
+  const sync = vi.spyOn(kind, 'sync').mockImplementation(async () => {
+    synced.push((await readdir(folder)).filter((name) => name === 'f'));
+  });
+  await writeFileAtomic(file, [Buffer.from('content')]);
+  sync.mockRestore();
+  expect(synced).toEqual(process.platform === 'win32' ? [[]] : [[], ['f']]);
 });
 
 test('a failure half way leaves the old file alone', async () => {

@@ -79,11 +79,11 @@ it.skipIf(process.platform === 'win32')(
       JSON.stringify({ ...JSON.parse(readFileSync(tiny.data, 'utf8')), ...roots }),
     );
     const before = readdirSync(cache);
+    let sent = false;
     let writer: ChildProcess | undefined;
     const { code, stderr } = await runMenet(trainArguments('waiting', data), (output, child) => {
-      if (writer || !/^cache of .* of 25 images$/m.test(output)) return;
-      child.kill('SIGINT');
-      writer = spawn('sh', ['-c', `: > "${pipe}"`]);
+      if (!sent && /^cache of .* of 25 images$/m.test(output)) sent = child.kill('SIGINT');
+      if (output.includes('ending after')) writer ??= spawn('sh', ['-c', `: > "${pipe}"`]);
     });
     writer?.kill();
     expect({ code, stderr }).toEqual({

@@ -287,8 +287,8 @@ describe('a file in its place', () => {
   test('of another decoder: decoded anew', async () => {
     const { folder, cache } = await open();
     const bytes = readFileSync(cache.file);
-    const [offset] = new Float64Array(cache.images);
-    bytes.fill(77, offset, offset! + 300); // as another decoder might see it
+    const [offset, width, height] = new Float64Array(cache.images);
+    bytes.fill(77, offset, offset! + width! * height! * 3); // as another decoder might see it
     const index = bytes.subarray(bytes.readDoubleLE(24));
     index.write('shirp', index.indexOf('sharp '));
     bytes.writeUInt32LE(crc32(index), 12);

@@ -59,6 +59,20 @@ const cases = [
     [images, images, images, images],
     { ...update, alpha: 0, epsilon: 1, momentum: 0.9, centered: false },
   ],
+  [
+    'AdamUpdate',
+    [images, images, images, images],
+    {
+      ...{ ...update, beta1: 0.9, beta2: 0, epsilon: 1, decoupled: true },
+      ...{ correction1: 0.1, correction2: 1 },
+    },
+  ],
+  ['AdadeltaUpdate', [images, images, images, images], { ...update, rho: 0, epsilon: 2 }],
+  [
+    'DepthwiseSeparable',
+    [images, [3, 3, 37, 1], ...Array(4).fill([37]), [1, 1, 37, 19], ...Array(4).fill([19])],
+    { strides: 1, training: true },
+  ],
 ];
 
 const results = cases.map(([op, shapes, attributes]) => {
@@ -68,4 +82,25 @@ const results = cases.map(([op, shapes, attributes]) => {
   door.read(y.id, values);
   return { op, values: [...values] };
 });
+/** What kernels make of an image of which no row is whole vectors; each byte counts. */
+const size = { width: 61, height: 37 };
+const crop = { left: 2, top: 1, width: 23, height: 19 };
+const imageCases = {
+  resample({ data }) {
+    const out = new Uint8Array(crop.width * crop.height * 3);
+    const placement = { source: { left: 3, top: 2, width: 55, height: 34 }, crop, flip: true };
+    placement.resized = { width: 29, height: 21 };
+    door.images.resample({ data, ...size }, placement, out);
+    return out;
+  },
+  adjustBrightness: ({ data }) => door.images.adjustBrightness(data, 1.07),
+  adjustContrast: ({ data }) => door.images.adjustContrast(data, 0.93),
+  adjustSaturation: ({ data }) => door.images.adjustSaturation(data, 1.07),
+  adjustHue: ({ data }) => door.images.adjustHue(data, -0.07),
+  sharpen: (image) => door.images.sharpen(image, 1.6),
+};
+for (const [op, change] of Object.entries(imageCases)) {
+  const data = Uint8Array.from({ length: size.width * size.height * 3 }, (_, i) => (i * i) >> 3);
+  results.push({ op, values: [...(change({ data, ...size }) ?? data)] });
+}
 console.log(JSON.stringify({ isa: door.isa(), results }));

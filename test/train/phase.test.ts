@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/data/loader.js';
 import { emptyTotals } from '../../src/train/metrics.js';
@@ -34,6 +35,24 @@ async function run(
   return { diary, reports, totals };
 }
 
+it('tells how long a step took, and how long of that it waited for its batch', async () => {
+  async function* batches() {
+    for (const wait of [0, 40]) {
+      await setTimeout(wait);
+      yield { size: 1 } as Batch;
+    }
+  }
+  const reports: StepReport[] = [];
+  await runPhase(batches(), () => setTimeout(20, { loss: 1, correct: right }), {
+    ...{ title: '', steps: 2, totals: emptyTotals(), progress: silentProgress },
+    onStep: (report) => Promise.resolve(void reports.push(report)),
+  });
+  for (const [i, { waited, milliseconds }] of reports.entries()) {
+    expect(waited).toBeGreaterThan([0, 38][i]!); // timers may be a millisecond early
+    expect(milliseconds - waited).toBeGreaterThan(18);
+  }
+});
+
 describe('a phase of several batches a step', () => {
   it('weighs its batches by their images, and counts on where it resumes', async () => {
     const { diary, reports, totals } = await run([4, 2, 6], { batchesPerStep: 2, firstStep: 5 });
@@ -49,7 +68,7 @@ describe('a phase of several batches a step', () => {
     const controller = new AbortController();
     const options = { batchesPerStep: 2, signal: controller.signal };
     const { diary } = await run([1, 1, 1, 1, 1, 1], options, (i) => {
-      if (i === 3) controller.abort(); // the second step has one of its batches
+      if (i === 2) controller.abort(); // with the first batch of the second step
     });
     expect(diary).toEqual(['batch 0', 'batch 1', 'step', 'batch 2', 'batch 3', 'step']);
   });

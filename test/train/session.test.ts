@@ -145,6 +145,16 @@ describe('trainNetwork', () => {
   });
 });
 
+it('a run that goes on with another batch size keeps its own', async () => {
+  const { last } = await trainNetwork(session('batches', stopAfter(5)));
+  const { tensors, metadata } = await readCheckpoint(last);
+  const old = { ...metadata, step: 0, batch_size: 4, configuration: undefined };
+  await writeSafetensors(last, { tensors, metadata: old });
+  await trainNetwork(session('batches', { resume: last, ...stopAfter(1) }));
+  expect((await readCheckpoint(last)).metadata.batch_size).toBe(8);
+  await trainNetwork(session('batches', { resume: last }));
+});
+
 describe('observers', () => {
   it('are told of every step and epoch', async () => {
     const first = new Diary();
