@@ -49,6 +49,8 @@ type Settings = Required<Omit<LoaderOptions, 'cache'>>;
  * sample): the same bytes for any number of workers.
  */
 export class ImageLoader {
+  /** Images of the folder, broken ones included. */
+  readonly images: number;
   /** Batches per epoch (fewer come if all images of one are broken). */
   readonly steps: number;
   private readonly options: Settings;
@@ -67,6 +69,7 @@ export class ImageLoader {
     if (cache) checkCache(cache, folder, options.imageSize);
     const { batchSize, imageSize, workers, transform, seed, dropLast } = this.options;
     const batches = folder.samples.length / batchSize;
+    this.images = folder.samples.length;
     this.steps = dropLast ? Math.floor(batches) : Math.ceil(batches);
     if (this.steps === 0) {
       reject(

@@ -13,7 +13,8 @@ export class RunState {
     private readonly configuration: RunConfiguration,
     modelName: string,
     classes: readonly string[],
-    private readonly stepsPerEpoch: number,
+    /** What an epoch is made of. */
+    private readonly epoch: { images: number; steps: number },
   ) {
     const { data, seed } = configuration;
     this.state = {
@@ -26,6 +27,7 @@ export class RunState {
       totals: emptyTotals(),
       seed,
       batch_size: data.batch_size,
+      train_images: epoch.images,
       image_size: data.image_size,
       classes: [...classes],
       history: [],
@@ -68,14 +70,17 @@ export class RunState {
    */
   resume(file: string, metadata: Record<string, unknown>): number {
     const found = readTrainingState(file, metadata);
-    const { classes, image_size, batch_size } = this.state;
+    const { classes, image_size, batch_size, train_images } = this.state;
     requireSameRun(file, this.configuration, metadata.configuration);
     requireSame(file, 'classes', classes, found.classes);
     requireSame(file, 'image_size', image_size, found.image_size);
-    if (found.step > 0) requireSame(file, 'batch_size', batch_size, found.batch_size);
-    const done = (found.last_epoch + 1) * this.stepsPerEpoch + found.step;
+    if (found.step > 0) {
+      requireSame(file, 'batch_size', batch_size, found.batch_size);
+      requireSame(file, 'train_images', train_images, found.train_images);
+    }
+    const done = (found.last_epoch + 1) * this.epoch.steps + found.step;
     const global_step = found.global_step ?? done;
-    this.state = { ...this.state, ...found, batch_size, global_step };
+    this.state = { ...this.state, ...found, batch_size, train_images, global_step };
     return found.optimizer_steps;
   }
 

@@ -55,7 +55,10 @@ export class Trainer {
     this.learner = new Learner(model, configuration);
     this.observer = combineObservers(observers);
     this.stepsPerEpoch = Math.ceil(train.steps / configuration.optimizer.accumulate_steps);
-    this.state = new RunState(configuration, model.name, classes, this.stepsPerEpoch);
+    this.state = new RunState(configuration, model.name, classes, {
+      images: train.images,
+      steps: this.stepsPerEpoch,
+    });
   }
 
   /**

@@ -38,6 +38,8 @@ const stateSchema = z.object({
   optimizer_steps: z.int().min(0).default(0),
   seed: z.int().optional(),
   batch_size: z.int().min(1).optional(),
+  /** Training images: a step inside an epoch means nothing among others. */
+  train_images: z.int().min(1).optional(),
   image_size: z.int().min(32).optional(),
   classes: z.array(z.string()).optional(),
   history: z.array(recordSchema).default(() => []),

@@ -227,7 +227,7 @@ describe('trainNetwork rejects', () => {
     );
   });
 
-  it('a checkpoint of other classes, image size, batch size or model', async () => {
+  it('a checkpoint of other classes, image size, batch size, number of images or model', async () => {
     const file = path.join(tiny.folder, 'whole', 'last.safetensors');
     const changedFile = path.join(tiny.folder, 'changed.safetensors');
     const checkpoint = await readCheckpoint(file);
@@ -241,6 +241,9 @@ describe('trainNetwork rejects', () => {
     await expect(resumeWith({ classes: ['cat', 'dog'] })).rejects.toThrow(/classes: expected/);
     await expect(resumeWith({ image_size: 64 })).rejects.toThrow(/image_size: expected 32/);
     await expect(resumeWith({ step: 1, batch_size: 4 })).rejects.toThrow(/batch_size: expected 8/);
+    await expect(resumeWith({ step: 1, train_images: 23 })).rejects.toThrow(
+      /train_images: expected 24, as in this run, got 23/,
+    );
     await expect(resumeWith({ last_epoch: 'two' })).rejects.toThrow(/last_epoch: expected/);
     const model = { ...readModelConfig(tiny.model), init_c: 3 } as SessionOptions['model'];
     await expect(resumeWith({}, { model })).rejects.toThrow(
