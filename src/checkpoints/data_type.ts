@@ -1,6 +1,11 @@
 /** Host memory of a tensor; float16 and bfloat16 are widened to float32, small integers to int32. */
 export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
 
+/** The bytes of an array, little-endian as files have them; a view. */
+export function rawBytes(data: HostArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 /** An element type of a checkpoint file, stored little-endian. */
 export interface DataType {
   readonly name: string;

@@ -5,8 +5,7 @@
 import { reject } from '../errors.js';
 import { writeFileAtomic } from './atomic_file.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { HostArray } from './data_type.js';
-import { dataTypes } from './data_type.js';
+import { dataTypes, rawBytes } from './data_type.js';
 import type { HostTensor } from './host_tensor.js';
 import { elementCount, rowMajorStrides } from './host_tensor.js';
 import { pickle } from './pickle.js';
@@ -65,8 +64,4 @@ function checkSize(entries: readonly StoredEntry[], file: string): void {
   if (entries.length > MAX_ENTRIES) reject(file, `at most ${MAX_ENTRIES} tensors`, entries.length);
   const size = entries.reduce((sum, { data }) => sum + data.length + ENTRY_OVERHEAD, 0);
   if (size > MAX_FILE) reject(file, `at most ${MAX_FILE} bytes`, size);
-}
-
-function rawBytes(data: HostArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -10,8 +10,8 @@ import { InputError, reject } from '../errors.js';
 import { writeFileAtomic } from './atomic_file.js';
 import { ByteCursor } from './byte_cursor.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { DataType, HostArray } from './data_type.js';
-import { dataTypes } from './data_type.js';
+import type { DataType } from './data_type.js';
+import { dataTypes, rawBytes } from './data_type.js';
 import type { HostTensor } from './host_tensor.js';
 import { elementCount } from './host_tensor.js';
 import { describe, isCount, printable } from './pickle_value.js';
@@ -208,8 +208,4 @@ function encodeHeader(
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
   header.set(json, 8);
   return header;
-}
-
-function rawBytes(data: HostArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -11,7 +11,8 @@ let assets: { style: Html; script: Html; policy: string } | undefined;
 /** Style and script of every page; the policy lets nothing else run, and nothing be fetched. */
 function loadAssets() {
   if (assets) return assets;
-  const [style, script] = [asset('report.css'), asset('client.js')];
+  const style = ['report.css', 'classes.css'].map(asset).join('\n');
+  const script = asset('client.js');
   const hash = createHash('sha256').update(script).digest('base64');
   const policy =
     `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; ` +
