@@ -2,15 +2,22 @@
  * Builds build/Release/menet.node, with CUDA where a compiler is found (scripts/cuda_toolkit.js),
  * and says which it did. MENET_CUDA=off leaves CUDA out, MENET_CUDA=required fails without a
  * compiler; MENET_CUDA_ARCHITECTURES is CMake's list of them.
+ *
+ *   --out FOLDER   build FOLDER/Release/menet.node instead
+ *   --float64      instantiate the kernels for float64 too, for tests
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { findToolkit } from './cuda_toolkit.js';
 
 const root = path.resolve(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
 const cmakeJs = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin/cmake-js');
+const { values: flags } = parseArgs({
+  options: { out: { type: 'string' }, float64: { type: 'boolean' } },
+});
 const wanted = process.env.MENET_CUDA || 'auto';
 if (!['auto', 'off', 'required'].includes(wanted)) {
   console.error(`MENET_CUDA: expected auto, off or required, got ${wanted}`);
@@ -36,7 +43,11 @@ function options() {
 
 const { status } = spawnSync(
   process.execPath,
-  [cmakeJs, 'build', '--target', 'menet', '--log-level', 'warn', ...options()],
+  [
+    ...[cmakeJs, 'build', '--target', 'menet', '--log-level', 'warn', ...options()],
+    ...(flags.out ? ['--out', flags.out] : []),
+    ...(flags.float64 ? ['--CDMENET_FLOAT64=ON'] : []),
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 if (status !== 0) process.exit(status ?? 1);

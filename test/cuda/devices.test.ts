@@ -3,7 +3,6 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import '../../src/backend/register.js';
 import { currentMenetBackend } from '../../src/backend/menet_backend.js';
-import { TensorData } from '../../src/backend/tensor_data.js';
 import { chooseDevice, currentDevice, devices } from '../../src/devices.js';
 import { InputError } from '../../src/errors.js';
 import { native } from '../../src/native.js';
@@ -93,16 +92,6 @@ describe('memory', () => {
     ids.forEach((id) => door.free(id));
   });
 
-  test('transfers larger than a staging block', () => {
-    const large = new Float32Array((80 << 20) / 4).map((_, i) => i % 8191);
-    const id = door.allocate(large.byteLength, 'cuda:0');
-    door.write(id, large);
-    const read = new Float32Array(large.length);
-    door.read(id, read);
-    expect(Buffer.compare(Buffer.from(read.buffer), Buffer.from(large.buffer))).toBe(0);
-    door.free(id);
-  });
-
   test('MENET_MEMORY_LIMIT bounds what is reserved', () => {
     const run = (limit: string) =>
       spawnSync(
@@ -128,36 +117,6 @@ describe('memory', () => {
       ),
     ]);
     expect(run('-5')).toEqual(['MENET_MEMORY_LIMIT: expected a number of bytes above 0, got -5']);
-  });
-});
-
-describe('readAsync', () => {
-  test('resolves to what the buffer held, whatever happens to it next', async () => {
-    const id = upload('cuda:0');
-    const whole = door.readAsync(id, values.byteLength);
-    const part = door.readAsync(id, 8, 400);
-    door.write(id, new Float32Array(5000));
-    door.free(id);
-    expect(new Float32Array(await whole)).toEqual(values);
-    expect([...new Float32Array(await part)]).toEqual([-2400, -2399]);
-  });
-
-  test('checks its range', () => {
-    const id = upload('cuda:0');
-    expect(() => door.readAsync(id, 8, 20_000)).toThrow(
-      'readAsync: expected a range within 20000 bytes, got 8 bytes at 20000',
-    );
-    door.free(id);
-  });
-
-  test('data() of a tensor does not read synchronously', async () => {
-    await tf.setBackend('menet');
-    const x = tf.relu(tf.tensor1d([-1, 2, 3]));
-    const read = vi.spyOn(TensorData.prototype, 'read');
-    expect([...(await x.data())]).toEqual([0, 2, 3]);
-    expect(read).not.toHaveBeenCalled();
-    read.mockRestore();
-    x.dispose();
   });
 });
 

@@ -13,7 +13,8 @@ test('every op has a kernel for CUDA', () => {
     }
     return false;
   });
-  expect(missing).toEqual(['ShimNoKernel']); // test/native/shim_kernels.cu
+  // test/native/shim_kernels.cu, of the shim's build alone
+  expect(missing.filter((op) => op !== 'ShimNoKernel')).toEqual([]);
 });
 
 function upload(shape: number[], seed: number): NativeTensor {

@@ -1,0 +1,1 @@
+export function bundleSpecs(outfile: string): Promise<void>;
