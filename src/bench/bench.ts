@@ -35,13 +35,8 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   for (const op of ops)
     if (!benchOps.includes(op)) reject('bench: ops', `one of ${benchOps.join(', ')}`, op);
 
-  const machine = {
-    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
-    cores: os.availableParallelism(),
-    system: `${os.type()} ${os.release()} ${process.arch}`,
-    node: process.version,
-  };
-  const drivers = await describeDrivers(threads);
+  const machine = describeMachine();
+  const drivers = await describeDrivers({ threads });
   const report: BenchReport = { date: new Date().toISOString(), machine, drivers, rows: [] };
   const print = (text: string) => void (json || console.log(text));
   print(tableHeader(report));
@@ -54,4 +49,13 @@ export async function runBench(options: BenchOptions = {}): Promise<BenchReport>
   }
   if (json) console.log(JSON.stringify(report, null, 2));
   return report;
+}
+
+export function describeMachine(): BenchReport['machine'] {
+  return {
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    system: `${os.type()} ${os.release()} ${process.arch}`,
+    node: process.version,
+  };
 }

@@ -151,6 +151,29 @@ function fullCases(): BenchCase[] {
   ];
 }
 
+/** A case for a GPU, in the modes that are of interest at its batch. */
+export interface GpuCase {
+  case: BenchCase;
+  modes: readonly Mode[];
+}
+
+/** Whole networks at batches from latency to throughput, and units at the batch of training. */
+export function gpuCases(): GpuCase[] {
+  const networks = [small, middle, large, ...relatives].flatMap((name) =>
+    [1, 8, 32, 256].map((batch) => ({
+      case: networkCase(name, batch, 224),
+      modes: batch < 32 ? (['forward'] as const) : (['forward', 'gradient'] as const),
+    })),
+  );
+  const stages = [0, 1, 2];
+  const units = [
+    ...stages.map((stage) => unitCase('meUnit', middle, stage, 1, 256)),
+    ...stages.map((stage) => unitCase('shuffleUnit', middle, stage, 1, 256)),
+    ...separableCases(1, 256).filter(({ id }) => /^(56|14)x.*\d$/.test(id)),
+  ];
+  return [...networks, ...units.map((unit) => ({ case: unit, modes: modesOf(unit) }))];
+}
+
 function quickCases(): BenchCase[] {
   const batch = 4;
   const units = unitOps.map((op) => unitCase(op, small, 1, 1, batch));

@@ -1,13 +1,13 @@
 /** The process of one driver: makes one case's tensors and times it when it is asked. */
 import * as tf from '@tensorflow/tfjs';
 import { drivers } from './drivers.js';
-import { type DriverName, type Reply, type Request, Unavailable } from './messages.js';
+import { type Reply, type Request, Unavailable } from './messages.js';
 import { prepare, type Subject } from './subject.js';
 
 /** About how many values of each output are kept to compare. */
 const MAX_SAMPLES = 4096;
 
-const driver = drivers[process.argv[2] as DriverName];
+const driver = drivers[process.argv[2] as keyof typeof drivers];
 let subject: Subject | undefined;
 
 function send(reply: Reply): void {

@@ -1,7 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { RunError } from '../errors.js';
-import type { DriverName, Reply, Request } from './messages.js';
+import type { DriverName, Reply, Request, TorchOptions } from './messages.js';
 
 /** Under vitest this file is TypeScript, and the driver the one that was built. */
 const driverFile = fileURLToPath(
@@ -10,6 +11,17 @@ const driverFile = fileURLToPath(
     import.meta.url,
   ),
 );
+
+/** Of the checkout; the package has no Python. */
+export const torchDriverFile = fileURLToPath(
+  new URL('../../bench/torch_driver.py', import.meta.url),
+);
+
+export interface DriverOptions {
+  threads?: number;
+  /** for PyTorch's drivers */
+  torch?: TorchOptions;
+}
 
 /** A driver in a process of its own. */
 export class DriverProcess {
@@ -21,18 +33,14 @@ export class DriverProcess {
 
   constructor(
     readonly name: DriverName,
-    threads?: number,
+    { threads, torch }: DriverOptions = {},
   ) {
-    const env = threads === undefined ? {} : { MENET_THREADS: String(threads) };
-    this.child = fork(driverFile, [name], {
-      env: { ...process.env, ...env },
-      execArgv: [],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
+    const settle = (reply: Reply) => this.settle(reply);
+    this.child = name.startsWith('torch')
+      ? startPython(name, torch!, settle)
+      : startNode(name, threads, settle);
     this.started = this.receive();
     this.started.catch(() => {}); // whoever awaits it gets the error; others may end the run first
-    this.child.on('message', (reply: Reply) => this.settle(reply));
     this.child.on('exit', (code, signal) => this.fail(`its process ended with ${signal ?? code}`));
     this.child.on('error', (error) => this.fail(error.message));
   }
@@ -40,12 +48,15 @@ export class DriverProcess {
   /** Sends a request; a driver handles one at a time. Rejects if the driver failed. */
   ask(request: Request): Promise<Reply> {
     const reply = this.receive();
-    this.child.send(request, (error) => error && this.fail(error.message));
+    const failed = (error?: Error | null) => void (error && this.fail(error.message));
+    if (this.child.stdin) this.child.stdin.write(`${JSON.stringify(request)}\n`, failed);
+    else this.child.send(request, failed);
     return reply;
   }
 
   stop(): void {
     if (this.child.connected) this.child.disconnect();
+    this.child.stdin?.end();
   }
 
   private receive(): Promise<Reply> {
@@ -65,4 +76,30 @@ export class DriverProcess {
       pending?.reject(new RunError(`bench: ${this.name}: ${reply.message}`));
     else pending?.resolve(reply);
   }
+}
+
+function startNode(name: string, threads: number | undefined, settle: (reply: Reply) => void) {
+  const env = threads === undefined ? {} : { MENET_THREADS: String(threads) };
+  const child = fork(driverFile, [name], {
+    env: { ...process.env, ...env },
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  child.on('message', settle);
+  return child;
+}
+
+/** Requests and replies are lines of JSON. */
+function startPython(name: string, torch: TorchOptions, settle: (reply: Reply) => void) {
+  const { python, device, weights } = torch;
+  const child = spawn(python, [torchDriverFile, name, device, weights], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  createInterface(child.stdout).on('line', (line) => {
+    const reply = JSON.parse(line) as Reply;
+    const outputs = reply.type === 'prepared' && reply.outputs.map((o) => Float32Array.from(o));
+    settle(outputs ? { ...reply, outputs } : reply);
+  });
+  return child;
 }

@@ -3,7 +3,8 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import '../backend/register.js';
 import { findNative, nativeFailure } from '../native.js';
-import { type DriverName, Unavailable } from './messages.js';
+import { currentDevice } from '../devices.js';
+import { type DriverName, type TorchDriverName, Unavailable } from './messages.js';
 
 /** A way to run the cases. */
 export interface Driver {
@@ -12,7 +13,7 @@ export interface Driver {
   start(): Promise<string>;
 }
 
-export const drivers: Record<DriverName, Driver> = {
+export const drivers: Record<Exclude<DriverName, TorchDriverName>, Driver> = {
   menet: { fused: true, start: startMenet },
   'stock menet': { fused: false, start: startMenet },
   'stock wasm': { fused: false, start: startWasm },
@@ -23,7 +24,8 @@ async function startMenet(): Promise<string> {
   const native = findNative();
   if (!native) throw new Unavailable(nativeFailure());
   await tf.setBackend('menet');
-  return `${native.isa()}, ${native.threads()} threads`;
+  const device = currentDevice();
+  return device === 'cpu' ? `${native.isa()}, ${native.threads()} threads` : device;
 }
 
 async function startWasm(): Promise<string> {

@@ -1,13 +1,18 @@
 import { type BenchCase, type Mode, modesOf } from './cases.js';
 import { difference } from './compare.js';
-import { DriverProcess } from './driver_process.js';
+import { type DriverOptions, DriverProcess } from './driver_process.js';
 import { type DriverName, driverNames } from './messages.js';
 import { summarise, type Timing } from './statistics.js';
 
-export interface MeasureOptions {
-  threads?: number;
+export interface MeasureOptions extends DriverOptions {
+  /** the first is what the others are compared with; default {@link driverNames} */
+  drivers?: readonly DriverName[];
+  /** default all that the case has */
+  modes?: readonly Mode[];
   /** timed runs of each driver, after the first one */
   rounds: number;
+  /** largest relative difference of outputs; default {@link TOLERANCE} */
+  tolerance?: number;
   /** milliseconds after which a driver takes part in no further round */
   budget: number;
 }
@@ -39,10 +44,10 @@ export async function* measure(
   benchCase: BenchCase,
   options: MeasureOptions,
 ): AsyncGenerator<Row, void> {
-  const processes = driverNames.map((name) => new DriverProcess(name, options.threads));
+  const { drivers = driverNames, modes = modesOf(benchCase) } = options;
+  const processes = drivers.map((name) => new DriverProcess(name, options));
   try {
-    for (const mode of modesOf(benchCase))
-      yield await measureMode(processes, benchCase, mode, options);
+    for (const mode of modes) yield await measureMode(processes, benchCase, mode, options);
   } finally {
     for (const driver of processes) driver.stop();
   }
@@ -74,7 +79,11 @@ async function measureMode(
     else if (reply.type === 'unavailable')
       measurements[driver.name] = { unavailable: reply.reason };
   }
-  const differences = compareOutputs(ready, `${benchCase.op} ${benchCase.id} ${mode}`);
+  const differences = compareOutputs(
+    ready,
+    `${benchCase.op} ${benchCase.id} ${mode}`,
+    options.tolerance,
+  );
   const timings = await timeRounds(ready, options);
   for (const { driver } of ready)
     measurements[driver.name] = {
@@ -87,17 +96,24 @@ async function measureMode(
     batch: benchCase.batch,
     mode,
     drivers: measurements,
-    ratios: ratios(measurements),
+    ratios: ratios(
+      processes.map(({ name }) => name),
+      measurements,
+    ),
   };
 }
 
 /** Compares with the last driver, the one that has least in common with the first. */
-function compareOutputs(ready: Prepared[], what: string): Map<DriverProcess, number> {
+function compareOutputs(
+  ready: Prepared[],
+  what: string,
+  tolerance = TOLERANCE,
+): Map<DriverProcess, number> {
   const expected = ready.at(-1)?.outputs ?? [];
   const differences = new Map<DriverProcess, number>();
   for (const { driver, outputs } of ready) {
     const error = difference(outputs, expected);
-    if (!(error <= TOLERANCE))
+    if (!(error <= tolerance))
       throw new Error(
         `${what}: ${driver.name} differs from ${ready.at(-1)!.driver.name} by ${error}`,
       );
@@ -132,9 +148,11 @@ async function timeRounds(
 }
 
 /** Of every other driver's median to the first one's. */
-function ratios(measurements: Partial<Record<DriverName, Measurement>>): Row['ratios'] {
-  const [fused, ...others] = driverNames;
-  const base = measurements[fused]?.timing;
+function ratios(
+  [first, ...others]: readonly DriverName[],
+  measurements: Row['drivers'],
+): Row['ratios'] {
+  const base = first && measurements[first]?.timing;
   const result: Row['ratios'] = {};
   for (const name of others) {
     const timing = measurements[name]?.timing;
@@ -145,11 +163,12 @@ function ratios(measurements: Partial<Record<DriverName, Measurement>>): Row['ra
 
 /** What each driver says of itself on this machine. */
 export async function describeDrivers(
-  threads?: number,
+  options: DriverOptions,
+  names: readonly DriverName[] = driverNames,
 ): Promise<Partial<Record<DriverName, string>>> {
   const descriptions: Partial<Record<DriverName, string>> = {};
-  for (const name of driverNames) {
-    const driver = new DriverProcess(name, threads);
+  for (const name of names) {
+    const driver = new DriverProcess(name, options);
     const reply = await driver.started.finally(() => driver.stop());
     if (reply.type === 'started') descriptions[name] = reply.description;
     if (reply.type === 'unavailable') descriptions[name] = `not available: ${reply.reason}`;

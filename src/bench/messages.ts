@@ -3,7 +3,27 @@ import type { BenchCase, Mode } from './cases.js';
 /** Ways to run a case. Each is compared with the first, and its outputs with the last one's. */
 export const driverNames = ['menet', 'stock menet', 'stock wasm', 'stock cpu'] as const;
 
-export type DriverName = (typeof driverNames)[number];
+/** Ways to run it with PyTorch: bench/torch_driver.py. */
+export const torchDriverNames = [
+  'torch eager',
+  'torch channels_last',
+  'torch graphs',
+  'torch compile',
+] as const;
+
+export type TorchDriverName = (typeof torchDriverNames)[number];
+
+export type DriverName = (typeof driverNames)[number] | TorchDriverName;
+
+/** How PyTorch's drivers are started. */
+export interface TorchOptions {
+  /** a Python with torch, numpy and safetensors */
+  python: string;
+  /** PyTorch's name of the device: `cpu`, `cuda:0` */
+  device: string;
+  /** folder of the networks' weights, MODEL.safetensors */
+  weights: string;
+}
 
 /** What a driver's process is asked. */
 export type Request =

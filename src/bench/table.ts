@@ -1,21 +1,24 @@
 import type { BenchReport } from './bench.js';
 import type { Measurement, Row } from './measure.js';
-import { driverNames } from './messages.js';
+import { type DriverName, driverNames } from './messages.js';
 
 const titleWidth = 45;
 const cellWidth = 22;
 const ratioWidth = 9;
 
 /** What ran where, and the names of the columns. */
-export function tableHeader({ machine, drivers: descriptions }: BenchReport): string {
+export function tableHeader(
+  { machine, drivers: descriptions }: BenchReport,
+  names: readonly DriverName[] = driverNames,
+): string {
   const columns = [
     'operation'.padEnd(titleWidth),
-    ...driverNames.map((name) => name.padStart(cellWidth)),
-    ...driverNames.slice(1).map((name) => `/ ${name.split(' ').at(-1)}`.padStart(ratioWidth)),
+    ...names.map((name) => name.padStart(cellWidth)),
+    ...names.slice(1).map((name) => `/ ${name.split(' ').at(-1)}`.padStart(ratioWidth)),
   ].join('');
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}`,
-    ...driverNames.map((name) => `${name}: ${descriptions[name]}`),
+    ...names.map((name) => `${name}: ${descriptions[name]}`),
     '',
     'Milliseconds, median (lower to upper quartile); how many times faster the first one is.',
     '',
@@ -25,12 +28,12 @@ export function tableHeader({ machine, drivers: descriptions }: BenchReport): st
 }
 
 /** One line of the table. */
-export function describeRow(row: Row): string {
+export function describeRow(row: Row, names: readonly DriverName[] = driverNames): string {
   const title = `${row.op} ${row.case} x${row.batch} ${row.mode}`;
   return [
     title.padEnd(titleWidth),
-    ...driverNames.map((name) => cell(row.drivers[name]).padStart(cellWidth)),
-    ...driverNames.slice(1).map((name) => ratio(row.ratios[name]).padStart(ratioWidth)),
+    ...names.map((name) => cell(row.drivers[name]).padStart(cellWidth)),
+    ...names.slice(1).map((name) => ratio(row.ratios[name]).padStart(ratioWidth)),
   ].join('');
 }
 
