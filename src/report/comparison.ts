@@ -7,6 +7,8 @@ import type { RecordedRun } from './run.js';
 export interface RunFigures {
   run: string;
   outcome: Outcome | 'running';
+  /** Why it diverged or failed. */
+  reason?: string;
   /** Finished ones, and those of the whole run. */
   epochs: number;
   total_epochs: number;
@@ -41,11 +43,12 @@ export function compareRuns(runs: readonly RecordedRun[]): Comparison {
 }
 
 function figuresOf({ name, history }: RecordedRun): RunFigures {
-  const { state, epochs, totalEpochs, seconds, best } = history;
+  const { state, reason, epochs, totalEpochs, seconds, best } = history;
   const last = epochs.at(-1);
   return {
     run: name,
     outcome: state,
+    ...(reason !== undefined && { reason }),
     epochs: epochs.length,
     total_epochs: totalEpochs,
     seconds,

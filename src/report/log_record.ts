@@ -68,11 +68,18 @@ const outcomes = [
   'finished',
   'interrupted',
   'diverged',
+  'failed',
   'stopped early',
 ] as const satisfies readonly Outcome[];
 
 /** The process left the run. */
-const endSchema = z.object({ type: z.literal('end'), ...common, outcome: z.enum(outcomes) });
+const endSchema = z.object({
+  type: z.literal('end'),
+  ...common,
+  outcome: z.enum(outcomes),
+  /** Of a run that diverged or failed. */
+  reason: z.string().optional(),
+});
 
 export const recordSchema = z.discriminatedUnion('type', [
   startSchema,

@@ -67,10 +67,10 @@ export class RunRecorder implements TrainingObserver {
     return Promise.resolve();
   }
 
-  async end(outcome: Outcome): Promise<void> {
+  async end(outcome: Outcome, reason?: string): Promise<void> {
     clearInterval(this.timer);
     this.recordSteps();
-    this.files?.add({ type: 'end', time: now(), global_step: this.globalStep, outcome });
+    this.files?.add({ type: 'end', time: now(), global_step: this.globalStep, outcome, reason });
     await this.files?.finish();
   }
 

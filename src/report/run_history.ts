@@ -47,6 +47,11 @@ export class RunHistory {
     return this.lastEnd?.outcome ?? 'running';
   }
 
+  /** Why the run diverged or failed, in one line. */
+  get reason(): string | undefined {
+    return this.lastEnd?.reason;
+  }
+
   /** Epochs of the whole run. */
   get totalEpochs(): number {
     return this.lastStart?.epochs ?? 0;

@@ -50,17 +50,19 @@ export interface RunStart {
   history: readonly EpochRecord[];
 }
 
-export type Outcome = 'finished' | 'interrupted' | 'diverged' | 'stopped early';
+/** `failed`: an error ended the run, other than a loss that is no number. */
+export type Outcome = 'finished' | 'interrupted' | 'diverged' | 'failed' | 'stopped early';
 
 /**
  * Told what a run does, in this order: one `start`; `step`s and, after each validation, an
- * `epoch`; one `end`, unless the run fails. The run waits for `start`, `epoch` and `end`.
+ * `epoch`; one `end`, also where the run fails. The run waits for `start`, `epoch` and `end`.
  */
 export interface TrainingObserver {
   start(run: RunStart): Promise<void>;
   step(event: StepEvent): void;
   epoch(event: EpochEvent): Promise<void>;
-  end(outcome: Outcome): Promise<void>;
+  /** @param reason one line; given where the run diverged or failed */
+  end(outcome: Outcome, reason?: string): Promise<void>;
 }
 
 /** Tells several observers, one after the other. */
@@ -72,6 +74,6 @@ export function combineObservers(observers: readonly TrainingObserver[]): Traini
     start: (run) => each((observer) => observer.start(run)),
     step: (event) => observers.forEach((observer) => observer.step(event)),
     epoch: (event) => each((observer) => observer.epoch(event)),
-    end: (outcome) => each((observer) => observer.end(outcome)),
+    end: (outcome, reason) => each((observer) => observer.end(outcome, reason)),
   };
 }

@@ -72,11 +72,11 @@ export class Trainer {
   /** Runs the epochs that are left, or until the signal. */
   async run(): Promise<TrainingSummary> {
     const { store, signal } = this.options;
-    await this.announceStart();
     try {
+      await this.announceStart();
       while (!signal?.aborted && this.state.goesOn) await this.runEpoch();
     } catch (error) {
-      if (error instanceof DivergedError) await this.observer.end('diverged');
+      await this.announceFailure(error);
       throw error;
     }
     const interrupted = signal?.aborted ?? false;
@@ -104,6 +104,13 @@ export class Trainer {
     const { position: resumedAt, history } = this.state;
     const { stepsPerEpoch } = this;
     await this.observer.start({ configuration, classes, stepsPerEpoch, resumedAt, history });
+  }
+
+  /** What cannot be announced must not hide why the run failed. */
+  private async announceFailure(error: unknown): Promise<void> {
+    const outcome = error instanceof DivergedError ? 'diverged' : 'failed';
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+    await this.observer.end(outcome, reason).catch(() => undefined);
   }
 
   private async runEpoch(): Promise<void> {

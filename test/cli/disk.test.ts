@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSyn
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.js';
+import { readLog } from '../../src/report/log_file.js';
 import { makeTinyRun, type TinyRun } from '../train/tiny_run.js';
 import { runMenet } from './run_menet.js';
 
@@ -58,6 +59,8 @@ describe('a disk that takes no whole checkpoint', () => {
     );
     expect(code).toBe(2);
     expect(readFileSync(lastOf('limited')).equals(readFileSync(epoch))).toBe(true);
+    const log = await readLog(inside('runs/limited/log.jsonl'));
+    expect(log.at(-1)).toMatchObject({ outcome: 'failed', reason: stderr.slice(7).trim() });
     const left = readdirSync(inside('runs/limited'));
     expect(left.filter((name) => /tmp$|^lock$/.test(name))).toEqual([]);
     expect((await runMenet(args)).code).toBe(0);

@@ -20,7 +20,7 @@ beforeAll(async () => {
       script.steps(epoch, 1, 3);
       await script.epoch(epoch);
     }
-    await script.recorder.end(i === 0 ? 'finished' : 'interrupted');
+    await (i === 0 ? script.recorder.end('finished') : script.recorder.end('failed', 'disk full'));
     writeFileSync(path.join(run, 'config.json'), JSON.stringify({ seed: i, model: { a: [1] } }));
   }
 });
@@ -32,7 +32,14 @@ describe('menet report', () => {
     const { runs: figures, differences } = JSON.parse(stdout) as Comparison;
     expect(figures).toMatchObject([
       { run: 'a', outcome: 'finished', epochs: 2, total_epochs: 2, best: { epoch: 2 } },
-      { run: 'b', outcome: 'interrupted', epochs: 2, total_epochs: 3, last: { epoch: 2 } },
+      {
+        run: 'b',
+        outcome: 'failed',
+        reason: 'disk full',
+        epochs: 2,
+        total_epochs: 3,
+        last: { epoch: 2 },
+      },
     ]);
     expect(differences).toEqual([{ field: 'seed', values: ['0', '1'] }]);
   });

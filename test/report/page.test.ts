@@ -212,6 +212,23 @@ describe.skipIf(!chromium)(`the page of a run${withoutChromium}`, () => {
   });
 });
 
+describe.skipIf(!chromium)(`a failed run${withoutChromium}`, () => {
+  it('says so and why, on its page and in a comparison', async () => {
+    const run = { folder: path.join(folder, 'failed'), classes: classesOf(2) };
+    const script = await record({ ...run, epochs: 2, stepsPerEpoch: 2 }, 1);
+    await script.recorder.end('failed', 'too many <broken> images');
+    const { page } = await visit(browser, path.join(run.folder, 'report.html'));
+    expect(await texts(page, '.state, .reason')).toEqual(['failed', 'too many <broken> images']);
+    expect((await texts(page, '#freshness'))[0]).toMatch(/^This run is over/);
+    const file = path.join(folder, 'failed.html');
+    writeFileSync(file, comparisonPage([await readRun(run.folder)]));
+    await page.goto(pathToFileURL(file).href);
+    const [outcome] = await texts(page, '#top tbody td');
+    expect(outcome).toBe('failed: too many <broken> images');
+    await page.close();
+  });
+});
+
 describe.skipIf(!chromium)(`the page that compares runs${withoutChromium}`, () => {
   it('overlays their curves and lists how they differ', async () => {
     const runs = [0.1, 0.2, 0.4].map((learningRate, i) => ({

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../src/backend/register.js';
 import { readCheckpoint, writeSafetensors } from '../../src/checkpoints/checkpoint.js';
 import { readModelConfig } from '../../src/models/model.js';
+import { readLog } from '../../src/report/log_file.js';
+import { RunRecorder } from '../../src/report/recorder.js';
 import type {
   EpochEvent,
   Outcome,
@@ -216,6 +218,41 @@ describe('observers', () => {
       'menet, 0 epochs before',
       'diverged',
     ]);
+  });
+});
+
+describe('a run that fails', () => {
+  const broken: TrainingObserver = {
+    start: () => Promise.resolve(),
+    step: ({ globalStep }) => {
+      if (globalStep === 2) throw new Error('no more\nin detail');
+    },
+    epoch: () => Promise.resolve(),
+    end: () => Promise.resolve(),
+  };
+
+  it('tells observers why, in one line', async () => {
+    const ends: unknown[] = [];
+    const listener = { ...broken, end: async (...end: unknown[]) => void ends.push(end) };
+    const run = trainNetwork(session('failing', { observers: [listener] }));
+    await expect(run).rejects.toThrow('no more\nin detail');
+    expect(ends).toEqual([['failed', 'no more']]);
+  });
+
+  it('fails with its own error where observers cannot be told', async () => {
+    const deaf = { ...broken, end: () => Promise.reject(new Error('the disk is full')) };
+    const run = trainNetwork(session('untold', { observers: [deaf] }));
+    await expect(run).rejects.toThrow('no more');
+  });
+
+  it('has its end in its log, even where it is a start that fails', async () => {
+    const folder = path.join(tiny.folder, 'unstarted');
+    const recorder = new RunRecorder({ folder, report: () => undefined });
+    const late = { ...broken, start: () => Promise.reject(new Error('too late')) };
+    const run = trainNetwork(session('unstarted', { observers: [recorder, late] }));
+    await expect(run).rejects.toThrow('too late');
+    const records = await readLog(path.join(folder, 'log.jsonl'));
+    expect(records.at(-1)).toMatchObject({ type: 'end', outcome: 'failed', reason: 'too late' });
   });
 });
 

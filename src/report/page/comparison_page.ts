@@ -108,7 +108,8 @@ function figuresTable(figures: readonly RunFigures[]): Html {
   const value = (found: EpochFigures | undefined, show: (found: EpochFigures) => string) =>
     found ? show(found) : '–';
   const rows = figures.map((run, i) => {
-    const { outcome, epochs, total_epochs, best, last, images_per_second = NaN, seconds } = run;
+    const { outcome, reason, epochs, total_epochs, best, last } = run;
+    const { images_per_second = NaN, seconds } = run;
     const cells = [
       `${epochs} of ${total_epochs}`,
       value(best, ({ valid_top1 }) => percent(valid_top1, 2)),
@@ -120,7 +121,7 @@ function figuresTable(figures: readonly RunFigures[]): Html {
     ];
     return html`<tr class="${best?.valid_top1 === highest ? 'best' : ''}">
       <th scope="row"><span class="key c${colorOf(i)}"></span>${run.run}</th>
-      <td>${outcome}</td>
+      <td>${outcome}${reason === undefined ? '' : `: ${reason}`}</td>
       ${cells.map((cell) => html`<td class="number">${cell}</td>`)}
     </tr>`;
   });

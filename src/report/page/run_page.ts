@@ -14,6 +14,7 @@ const states = {
   finished: 'finished',
   interrupted: 'interrupted',
   diverged: 'diverged: the loss is no number',
+  failed: 'failed',
   'stopped early': 'stopped early: nothing better came',
 } as const;
 
@@ -23,13 +24,14 @@ const states = {
  */
 export function runPage(run: RecordedRun, more?: Html): string {
   const { name, history, configuration, snapshot } = run;
-  const { state } = history;
+  const { state, reason } = history;
   const body = html`<main data-state="${state}" data-written="${new Date().toISOString()}">
       <section id="top">
         <header>
           <h1>${name}</h1>
           <p class="state ${state.replace(' ', '-')}">${states[state]}</p>
         </header>
+        ${reason === undefined ? undefined : html`<p class="reason">${reason}</p>`}
         ${progress(history)} ${figures(history)}
       </section>
       <section id="curves">
