@@ -1,7 +1,8 @@
 #!/bin/sh
 # Tests and benchmark of menet on a machine with an NVIDIA GPU and nothing but a driver and Python:
 #   run.sh [test ARGS... | bench ARGS...]    default: all tests, then the benchmark
-# Unpacks into MENET_GPU_FOLDER (default /tmp/menet-gpu) once, and works there.
+# Unpacks into MENET_GPU_FOLDER (default /tmp/menet-gpu) once, or again from another bundle, and
+# works there.
 set -u
 bundle=$(cd "$(dirname "$0")" && pwd)
 folder=${MENET_GPU_FOLDER:-/tmp/menet-gpu}
@@ -12,10 +13,12 @@ unpack() {
   fi
 }
 
-if [ ! -e "$folder/complete" ]; then
+sum=$(cat "$bundle"/*.tar.xz | cksum)
+if [ "$(cat "$folder/complete" 2>/dev/null)" != "$sum" ]; then
+  rm -rf "$folder/menet" "$folder/shared" "$folder/node"
   mkdir -p "$folder"
   for part in "$bundle"/*.tar.xz; do unpack "$part" || exit 1; done
-  touch "$folder/complete"
+  echo "$sum" >"$folder/complete"
 fi
 
 cd "$folder/menet" || exit 1
