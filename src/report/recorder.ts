@@ -23,8 +23,8 @@ export interface RecorderOptions {
 
 /**
  * Writes what happens in a run to its folder (docs/reports.md): `log.jsonl`, `epochs.csv`,
- * `validation.json`, TensorBoard's events and `report.html`. The run does not wait for the disk,
- * nor end because it is full. A resumed run drops the records after its checkpoint.
+ * `validation.json`, TensorBoard's events and `report.html`. The run waits for the disk
+ * at its checkpoints alone, and does not end because it is full. A resumed run drops the records after its checkpoint.
  */
 export class RunRecorder implements TrainingObserver {
   private files: RunFiles | undefined;
@@ -65,6 +65,12 @@ export class RunRecorder implements TrainingObserver {
     this.sinceEpoch = new StepWindow();
     this.files?.publish(validation && { epoch: record.epoch, details: validation });
     return Promise.resolve();
+  }
+
+  /** Records the steps of a checkpoint before there is one: a resumed run will not repeat them. */
+  async flush(): Promise<void> {
+    this.recordSteps();
+    await this.files?.flush();
   }
 
   async end(outcome: Outcome, reason?: string): Promise<void> {

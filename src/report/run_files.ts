@@ -25,8 +25,8 @@ export const fileNames = {
 export type Report = (message: string) => void;
 
 /**
- * The files that tell of a run. Nothing here throws or makes the run wait: what the disk refuses
- * is reported once per file.
+ * The files that tell of a run. Nothing here throws: what the disk refuses is reported once per
+ * file.
  */
 export class RunFiles {
   private snapshot: ValidationSnapshot | undefined;
@@ -74,13 +74,17 @@ export class RunFiles {
 
   /** Writes what there is, in the background: the records, the epochs, the validation, the page. */
   publish(validation?: { epoch: number; details: ValidationDetails }): void {
-    void this.log.flush();
-    void this.events.flush();
+    void this.flush();
     this.background = this.background.then(async () => {
       if (validation) await this.writeSnapshot(validation.epoch, validation.details);
       await this.write(fileNames.csv, () => epochsCsv(this.history.epochs));
       await this.writePage();
     });
+  }
+
+  /** Writes the records that are buffered; never rejects. */
+  async flush(): Promise<void> {
+    await Promise.all([this.log.flush(), this.events.flush()]);
   }
 
   /** Writes the page in the background, if something has happened since it was written. */

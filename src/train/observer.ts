@@ -55,18 +55,22 @@ export type Outcome = 'finished' | 'interrupted' | 'diverged' | 'failed' | 'stop
 
 /**
  * Told what a run does, in this order: one `start`; `step`s and, after each validation, an
- * `epoch`; one `end`, also where the run fails. The run waits for `start`, `epoch` and `end`.
+ * `epoch`; one `end`, also where the run fails. The run waits for all but `step`.
  */
 export interface TrainingObserver {
   start(run: RunStart): Promise<void>;
   step(event: StepEvent): void;
   epoch(event: EpochEvent): Promise<void>;
+  /** Before a checkpoint is published: keeps what was told for a process that is killed after it. */
+  flush?(): Promise<void>;
   /** @param reason one line; given where the run diverged or failed */
   end(outcome: Outcome, reason?: string): Promise<void>;
 }
 
 /** Tells several observers, one after the other. */
-export function combineObservers(observers: readonly TrainingObserver[]): TrainingObserver {
+export function combineObservers(
+  observers: readonly TrainingObserver[],
+): Required<TrainingObserver> {
   const each = async (tell: (observer: TrainingObserver) => Promise<void>) => {
     for (const observer of observers) await tell(observer);
   };
@@ -74,6 +78,7 @@ export function combineObservers(observers: readonly TrainingObserver[]): Traini
     start: (run) => each((observer) => observer.start(run)),
     step: (event) => observers.forEach((observer) => observer.step(event)),
     epoch: (event) => each((observer) => observer.epoch(event)),
+    flush: () => each(async (observer) => observer.flush?.()),
     end: (outcome, reason) => each((observer) => observer.end(outcome, reason)),
   };
 }

@@ -45,7 +45,7 @@ export interface TrainingSummary {
 /** Trains a model: epochs of training and validation, a schedule, checkpoints. */
 export class Trainer {
   private readonly learner: Learner;
-  private readonly observer: TrainingObserver;
+  private readonly observer: Required<TrainingObserver>;
   private readonly state: RunState;
   /** Updates of the weights in an epoch. */
   private readonly stepsPerEpoch: number;
@@ -135,6 +135,7 @@ export class Trainer {
     await this.observer.epoch({ record, validation, isBest });
     const last = await this.checkpoint();
     const best = isBest ? await this.bestCheckpoint(last) : undefined;
+    await this.observer.flush();
     await this.options.store.saveEpoch(record.epoch, last, best);
   }
 
@@ -207,7 +208,9 @@ export class Trainer {
   }
 
   private async saveLast(): Promise<void> {
-    await this.options.store.saveLast(await this.checkpoint());
+    const checkpoint = await this.checkpoint();
+    await this.observer.flush();
+    await this.options.store.saveLast(checkpoint);
   }
 
   private async checkpoint(): Promise<Checkpoint> {

@@ -52,6 +52,20 @@ describe('a recorded run', () => {
     expect(steps[1]).toMatchObject({ step: 6, steps: 3, images: 48, milliseconds: 21 });
   });
 
+  it('has the steps of a checkpoint in its files before there is one', async () => {
+    const long = { ...shape, epochs: 1, stepsPerEpoch: 450 }; // a record sums up three steps
+    const run = new RunScript({ folder: path.join(folder, 'flushed'), ...long });
+    await run.start();
+    run.steps(0, 1, 4);
+    await run.recorder.flush();
+    const steps = (await readLog(inRun('flushed', 'log.jsonl'))).slice(1);
+    expect(steps.map(({ global_step }) => global_step)).toEqual([3, 4]);
+    const [events] = readdirSync(path.join(folder, 'flushed')).filter((n) => /tfevents/.test(n));
+    const bytes = readFileSync(inRun('flushed', events!), 'latin1');
+    expect(bytes.match(/loss\/train/g)).toHaveLength(2);
+    await run.recorder.end('interrupted');
+  });
+
   it('has a page that follows it within an epoch', async () => {
     const run = new RunScript({ folder: path.join(folder, 'page'), ...shape });
     await run.start();

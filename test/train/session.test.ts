@@ -221,6 +221,23 @@ describe('observers', () => {
   });
 });
 
+it('observers are flushed before the checkpoint that has what they were told', async () => {
+  const last = path.join(tiny.folder, 'flushed', 'last.safetensors');
+  const saved: unknown[] = [];
+  const observer = {
+    ...{ start: () => Promise.resolve(), step: () => undefined },
+    ...{ epoch: () => Promise.resolve(), end: () => Promise.resolve() },
+    async flush() {
+      saved.push(existsSync(last) ? (await readCheckpoint(last)).metadata.global_step : 0);
+    },
+  };
+  const once = { ...stopAfter(5), saveEvery: 2 }; // three steps of training, two of validation
+  await trainNetwork(session('flushed', { observers: [observer], ...once }));
+  expect(saved).toEqual([0, 2]);
+  await trainNetwork(session('flushed', { observers: [observer], resume: last, ...stopAfter(9) }));
+  expect(saved).toEqual([0, 2, 3, 3]);
+});
+
 describe('a run that fails', () => {
   const broken: TrainingObserver = {
     start: () => Promise.resolve(),
