@@ -5,6 +5,22 @@ export function short(value: number): string {
   return text.length > 7 ? value.toExponential().replace(/(\.\d{3})\d*/, '$1') : text;
 }
 
+const multiples = [
+  { letter: 'G', size: 1e9 },
+  { letter: 'M', size: 1e6 },
+  { letter: 'k', size: 1e3 },
+];
+
+/** A round number in few characters, for beside an axis: `0.05`, `2000`, `20k`, `8M`, `2e12`. */
+export function tickLabel(value: number): string {
+  const size = Math.abs(value);
+  const multiple = multiples.find((unit) => unit.size <= size);
+  if (multiple && size >= 1e4 && size < 1e12)
+    return `${Number((value / multiple.size).toPrecision(4))}${multiple.letter}`;
+  const text = String(value);
+  return text.length > 6 ? value.toExponential().replace('+', '') : text;
+}
+
 /** With a fixed number of decimals; a dash for what is no number. */
 export function fixed(value: number, decimals: number): string {
   return Number.isFinite(value) ? value.toFixed(decimals) : '–';

@@ -1,4 +1,4 @@
-import { short } from './format.js';
+import { short, tickLabel } from './format.js';
 import { html, type Html } from './html.js';
 import { exactScale, logarithmicScale, roundedScale, type Scale } from './scale.js';
 
@@ -89,12 +89,12 @@ function grid({ x, y }: Axes): Html[] {
     ...y.ticks.map((tick) => {
       const at = yOf(tick, y);
       return html`<line x1="${plot.left}" x2="${plot.right}" y1="${at}" y2="${at}" />
-        <text x="${plot.left - 6}" y="${at + 4}" text-anchor="end">${short(tick)}</text>`;
+        <text x="${plot.left - 6}" y="${at + 4}" text-anchor="end">${tickLabel(tick)}</text>`;
     }),
     ...x.ticks.map(
       (tick) =>
         html`<text x="${xOf(tick, x)}" y="${height - 9}" text-anchor="middle"
-          >${short(tick)}</text
+          >${tickLabel(tick)}</text
         >`,
     ),
     html`<text x="${plot.left - 6}" y="${height - 9}" text-anchor="end">epoch</text>`,
