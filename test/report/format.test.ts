@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tickLabel } from '../../src/report/page/format.js';
+import { localTime, tickLabel } from '../../src/report/page/format.js';
 import { logarithmicScale, roundedScale } from '../../src/report/page/scale.js';
 
 describe('labels beside an axis', () => {
@@ -33,6 +33,10 @@ describe('labels beside an axis', () => {
       }
     }
   });
+});
+
+it('times are of this place, and sort as text', () => {
+  expect(localTime(new Date(2026, 10, 3, 9, 8, 7))).toBe('2026-11-03 09:08:07');
 });
 
 function valueOf(label: string): number {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
@@ -219,12 +219,18 @@ describe.skipIf(!chromium)(`a failed run${withoutChromium}`, () => {
     await script.recorder.end('failed', 'too many <broken> images');
     const { page } = await visit(browser, path.join(run.folder, 'report.html'));
     expect(await texts(page, '.state, .reason')).toEqual(['failed', 'too many <broken> images']);
-    expect((await texts(page, '#freshness'))[0]).toMatch(/^This run is over/);
+    const time = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/.source;
+    const [freshness] = await texts(page, '#freshness');
+    expect(freshness).toMatch(new RegExp(`^This run is over. Written ${time}\\.$`));
+    expect(readFileSync(path.join(run.folder, 'report.html'), 'utf8')).toMatch(
+      new RegExp(`>written ${time}<`),
+    );
     const file = path.join(folder, 'failed.html');
     writeFileSync(file, comparisonPage([await readRun(run.folder)]));
     await page.goto(pathToFileURL(file).href);
     const [outcome] = await texts(page, '#top tbody td');
     expect(outcome).toBe('failed: too many <broken> images');
+    expect((await texts(page, 'footer'))[0]).toMatch(new RegExp(`^written ${time}$`));
     await page.close();
   });
 });

@@ -165,10 +165,16 @@
   if (!main().dataset.written) return;
   let frame;
 
+  /** As the page's writer says it: `2026-11-23 23:08:36`, of this place. */
+  function localTime(time) {
+    const shifted = new Date(time.getTime() - 60_000 * time.getTimezoneOffset());
+    return shifted.toISOString().slice(0, 19).replace('T', ' ');
+  }
+
   function say() {
     const { state, written } = main().dataset;
     const age = Math.round((Date.now() - Date.parse(written)) / 1000);
-    const at = new Date(written).toLocaleString();
+    const at = localTime(new Date(written));
     const line = document.getElementById('freshness');
     if (state !== 'running') line.textContent = `This run is over. Written ${at}.`;
     else if (age > silence) line.textContent = `No news since ${at}: the run may have been ended.`;

@@ -2,7 +2,7 @@ import { compareRuns, type EpochFigures, type RunFigures } from '../comparison.j
 import type { Difference } from '../configuration.js';
 import type { EpochLogRecord } from '../log_record.js';
 import type { RecordedRun } from '../run.js';
-import { duration, fixed, percent } from './format.js';
+import { duration, fixed, localTime, percent } from './format.js';
 import { html, type Html } from './html.js';
 import { lineChart, type Point } from './line_chart.js';
 import { page } from './page.js';
@@ -27,7 +27,7 @@ export function comparisonPage(runs: readonly RecordedRun[]): string {
         <div class="card scroll">${differenceTable(figures, differences)}</div>
       </section>
     </main>
-    <footer class="soft"><p>written ${new Date().toLocaleString('en-GB')}</p></footer>`;
+    <footer class="soft"><p>written ${localTime(new Date())}</p></footer>`;
   return page(`${runs.map(({ name }) => name).join(', ')} – menet`, body);
 }
 

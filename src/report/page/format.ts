@@ -51,6 +51,12 @@ export function duration(seconds: number): string {
   return shown.map(({ text }) => text).join(' ');
 }
 
+/** A time of this place as `2026-11-23 23:08:36`; client.js writes it alike. */
+export function localTime(time: Date): string {
+  const shifted = new Date(time.getTime() - 60_000 * time.getTimezoneOffset());
+  return shifted.toISOString().slice(0, 19).replace('T', ' ');
+}
+
 /** `1 image`, `2 images` */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -4,7 +4,7 @@ import type { RunHistory } from '../run_history.js';
 import type { ValidationSnapshot } from '../validation_snapshot.js';
 import { classSections } from './class_sections.js';
 import { flatten } from '../configuration.js';
-import { counted, duration, fixed, percent, short } from './format.js';
+import { counted, duration, fixed, localTime, percent, short } from './format.js';
 import { html, type Html } from './html.js';
 import { page } from './page.js';
 import { runCharts } from './run_charts.js';
@@ -45,7 +45,7 @@ export function runPage(run: RecordedRun, more?: Html): string {
       </section>
     </main>
     <footer class="soft">
-      <p id="freshness">written ${new Date().toLocaleString('en-GB')}</p>
+      <p id="freshness">written ${localTime(new Date())}</p>
     </footer>`;
   return page(`${headline(history)} ${name} – menet`, body);
 }
