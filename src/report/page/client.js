@@ -91,8 +91,9 @@
     );
     const box = svg.viewBox.baseVal;
     const [at] = nearest.place;
-    mark(svg, 'line', { class: 'cursor', x1: at, x2: at, y1: 12, y2: box.height - 28 });
-    for (const { place, key } of points)
+    const [top, bottom] = [12, box.height - 28];
+    mark(svg, 'line', { class: 'cursor', x1: at, x2: at, y1: top, y2: bottom });
+    for (const { place, key } of points.filter(({ place: [, y] }) => y >= top && y <= bottom))
       mark(svg, 'circle', { class: `${key[0]} cursor`, cx: place[0], cy: place[1], r: 4 });
     svg.dataset.cursor = at;
     const screen = svg.getBoundingClientRect();
@@ -123,7 +124,7 @@
   }
 
   function follow(event) {
-    const svg = event.target.closest?.('svg.plot, svg#matrix, svg svg')?.closest('svg[id]');
+    const svg = event.target.closest?.('svg[id]');
     if (!svg) return hideTip();
     const screen = svg.getBoundingClientRect();
     const box = svg.viewBox.baseVal;

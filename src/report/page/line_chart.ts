@@ -32,8 +32,6 @@ export interface Chart {
 const width = 400;
 const height = 240;
 const plot = { left: 50, right: width - 14, top: 12, bottom: height - 28 };
-/** The part of the drawing that lines are clipped to, with room for their markers. */
-const clip = [plot.left - 3, plot.top - 4, plot.right - plot.left + 6, plot.bottom - plot.top + 8];
 const mostPoints = 400;
 const mostMarkers = 40;
 
@@ -44,8 +42,9 @@ export function lineChart(chart: Chart): Html {
     .filter(({ points }) => points.length > 0);
   if (series.length === 0) return figure(chart, [], html`<p class="soft">Nothing yet.</p>`);
   const axes = { x: epochScale(series), y: valueScale(series, chart.logarithmic ?? false) };
-  const lines = [...series].sort(faintFirst).map((line) => polyline(line, axes));
-  const [x, y, clipWidth, clipHeight] = clip;
+  const lines = [...series]
+    .sort(faintFirst)
+    .map((line) => polyline(line, axes, `${chart.id}-frame`));
   const drawing = html`<svg
     id="${chart.id}"
     class="plot"
@@ -55,10 +54,7 @@ export function lineChart(chart: Chart): Html {
     aria-label="${describe(chart, series)}"
     data-unit="${chart.unit}"
   >
-    ${grid(axes)}
-    <svg x="${x}" y="${y}" width="${clipWidth}" height="${clipHeight}" viewBox="${clip.join(' ')}">
-      ${lines}
-    </svg>
+    ${grid(axes)} ${frame(`${chart.id}-frame`)} ${lines}
   </svg>`;
   return figure(chart, series, drawing);
 }
@@ -101,11 +97,24 @@ function grid({ x, y }: Axes): Html[] {
   ];
 }
 
-function polyline({ name, points, color, faint }: Series, { x, y }: Axes): Html {
+/** What lines are clipped to: values off the axis end at its ends, but for half a line's width. */
+function frame(id: string): Html {
+  const [frameWidth, frameHeight] = [plot.right - plot.left + 2, plot.bottom - plot.top + 2];
+  return html`<clipPath id="${id}">
+    <rect x="${plot.left - 1}" y="${plot.top - 1}" width="${frameWidth}" height="${frameHeight}" />
+  </clipPath>`;
+}
+
+function isInFrame({ y }: { y: number }): boolean {
+  return y >= plot.top && y <= plot.bottom;
+}
+
+function polyline({ name, points, color, faint }: Series, { x, y }: Axes, clip: string): Html {
   const places = points.map((point) => ({ x: xOf(point.x, x), y: yOf(point.y, y) }));
-  const markers = faint || points.length > mostMarkers ? [] : places;
+  const markers = faint || points.length > mostMarkers ? [] : places.filter(isInFrame);
   return html`<polyline
       class="c${color} ${faint ? 'faint' : ''}"
+      clip-path="url(#${clip})"
       points="${places.map((at) => `${at.x},${at.y}`).join(' ')}"
       data-name="${name}"
       data-x="${points.map((point) => short(point.x)).join(' ')}"
