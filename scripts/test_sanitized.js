@@ -16,9 +16,7 @@ const binary = resolve(root, 'build/sanitize/Release/menet.node');
 const images = ['alter', 'color_jitter', 'resample'].map((name) => `test/data/${name}.test.ts`);
 const ops = ['test/ops/native', 'test/ops/multi_tensor'];
 const tests = [...ops, 'test/native', 'test/backend', 'test/cuda', ...images];
-// There is no cache in this build, whose behaviour allocator.test.ts is about.
-const vitest = ['vitest', 'run', '--pool=forks', '--exclude', 'test/native/allocator.test.ts'];
-run('npx', [...vitest, ...tests], {
+run('npx', ['vitest', 'run', '--pool=forks', ...tests], {
   LD_PRELOAD: runtime,
   // Leaks are Node's own; running out of memory is an exception that tests expect.
   ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { generatedValues } from '../generated_values.js';
 import { testBinary, testNative as door } from '../native/float64.js';
+import { sanitized } from '../sanitized.js';
 
 // The CPU shim of the test build must run correct kernels exactly, and show what is wrong with
 // the others (test/native/shim_kernels.cu).
@@ -82,7 +83,6 @@ describe('mistakes', () => {
   });
 
   // Only the address sanitizer sees these: `npm run test:sanitized`.
-  const sanitized = process.env.LD_PRELOAD?.includes('libasan') === true;
   test.runIf(sanitized).each(['ShimReverse', 'ShimReverseWarps'])(
     '%s beyond its shared memory',
     (op) => {
