@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { NativeImages } from './native_images.js';
 
 /** Element types of native buffers; float64 in the test build alone. */
-export type NativeDType = 'float32' | 'int32' | 'bool' | 'uint8' | 'float64';
+export type NativeDType =
+  'float32' | 'bfloat16' | 'float16' | 'int32' | 'bool' | 'uint8' | 'float64';
 
 /** A buffer in native memory seen as a tensor. Several may share one buffer. */
 export interface NativeTensor {

@@ -13,8 +13,10 @@ struct TypeInfo {
 };
 
 constexpr TypeInfo kTypes[] = {
-    {DType::kNone, "none", 0},       {DType::kFloat32, "float32", 4}, {DType::kInt32, "int32", 4},
-    {DType::kBool, "bool", 1},       {DType::kUint8, "uint8", 1},
+    {DType::kNone, "none", 0},       {DType::kFloat32, "float32", 4},
+    {DType::kInt32, "int32", 4},     {DType::kBool, "bool", 1},
+    {DType::kUint8, "uint8", 1},     {DType::kBFloat16, "bfloat16", 2},
+    {DType::kFloat16, "float16", 2},
 #ifdef MENET_FLOAT64
     {DType::kFloat64, "float64", 8},
 #endif
@@ -39,7 +41,7 @@ DType dtype_from_name(const std::string& name) {
   for (const TypeInfo& info : kTypes) {
     if (name == info.name && info.dtype != DType::kNone) return info.dtype;
   }
-  throw_error("expected dtype float32, int32, bool or uint8, got ", name);
+  throw_error("expected dtype float32, bfloat16, float16, int32, bool or uint8, got ", name);
 }
 
 int64_t size_of(const Shape& shape) {

@@ -5,9 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "core/half.h"
+
 namespace menet {
 
-enum class DType : uint8_t { kNone, kFloat32, kInt32, kBool, kUint8, kFloat64 };
+enum class DType : uint8_t {
+  kNone,
+  kFloat32,
+  kInt32,
+  kBool,
+  kUint8,
+  kFloat64,
+  kBFloat16,
+  kFloat16
+};
 
 size_t bytes_per_element(DType dtype);
 const char* name_of(DType dtype);
@@ -39,6 +50,14 @@ struct DTypeOf<float> {
 template <>
 struct DTypeOf<double> {
   static constexpr DType value = DType::kFloat64;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::kBFloat16;
+};
+template <>
+struct DTypeOf<Float16> {
+  static constexpr DType value = DType::kFloat16;
 };
 template <>
 struct DTypeOf<int32_t> {

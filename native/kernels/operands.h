@@ -1,12 +1,15 @@
 // How the passes of a unit read and write each other's tensors. Batch norm is deferred:
 // a convolution stores its raw output z, and whoever reads z normalises on load
-// (docs/kernels.md). Plain structs, for *.simd.cc files too.
+// (docs/kernels.md). Plain structs, for *.simd.cc files too. S is what activations are stored as;
+// coefficients are Compute<S>.
 //
 // P: pixels (N·H·W). Rows are dense unless a stride is given. Rows of weights and of
 // scratch tiles are padded to a multiple of kPad.
 #pragma once
 
 #include <cstdint>
+
+#include "core/half.h"
 
 namespace menet {
 
@@ -21,34 +24,34 @@ inline int64_t pad(int64_t n) {
 // a = act((z - mean) * scale + offset), act being relu or nothing; scale null: a = z.
 // With a gate: a * sigmoid((gate - gate_mean) * gate_scale + gate_offset). The mean is
 // not folded into the offset: where it is large against the deviation that would round.
-template <typename T>
+template <typename S>
 struct Source {
-  const T* z;
+  const S* z;
   int64_t channels;
-  const T* mean;
-  const T* scale;
-  const T* offset;
+  const Compute<S>* mean;
+  const Compute<S>* scale;
+  const Compute<S>* offset;
   bool relu;
-  const T* gate;
-  const T* gate_mean;
-  const T* gate_scale;
-  const T* gate_offset;
+  const S* gate;
+  const Compute<S>* gate_mean;
+  const Compute<S>* gate_scale;
+  const Compute<S>* gate_offset;
 };
 
 // The gradient dz of a raw output z behind a batch norm, from da, the gradient of the
 // normalised value: dz = da * scale + (z - mean) * slope + constant. Where `mask` is
 // given, da counts only where mask > 0. scale null: dz = da, there is no batch norm.
-template <typename T>
+template <typename S>
 struct Gradient {
-  const T* da;
+  const S* da;
   int64_t da_stride;
-  const T* mask;  // of stride da_stride
-  const T* z;
+  const S* mask;  // of stride da_stride
+  const S* z;
   int64_t channels;
-  const T* scale;
-  const T* slope;
-  const T* mean;
-  const T* constant;
+  const Compute<S>* scale;
+  const Compute<S>* slope;
+  const Compute<S>* mean;
+  const Compute<S>* constant;
 };
 
 // Per-channel sums of one thread, in double: of (z - shift) and its square for the

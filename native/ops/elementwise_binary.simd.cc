@@ -189,6 +189,8 @@ INSTANTIATE_BINARY(int32_t)
 template void compare<uint8_t>(Comparison, const uint8_t*, int64_t, const uint8_t*, int64_t,
                                uint8_t*, int64_t);
 template void select<uint8_t>(const uint8_t*, const uint8_t*, const uint8_t*, uint8_t*, int64_t);
+template void select<uint16_t>(const uint8_t*, const uint16_t*, const uint16_t*, uint16_t*,
+                               int64_t);
 template void select<uint32_t>(const uint8_t*, const uint32_t*, const uint32_t*, uint32_t*,
                                int64_t);
 template void select<uint64_t>(const uint8_t*, const uint64_t*, const uint64_t*, uint64_t*,

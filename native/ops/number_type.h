@@ -25,12 +25,14 @@ void with_element_size(DType dtype, Body&& body) {
   switch (bytes_per_element(dtype)) {
     case 1:
       return body(uint8_t{});
+    case 2:
+      return body(uint16_t{});
     case 4:
       return body(uint32_t{});
     case 8:
       return body(uint64_t{});
     default:
-      throw_error("expected elements of 1, 4 or 8 bytes, got dtype ", name_of(dtype));
+      throw_error("expected elements of 1, 2, 4 or 8 bytes, got dtype ", name_of(dtype));
   }
 }
 
