@@ -122,7 +122,7 @@ test('ops name themselves, what they expected and what they got', () => {
     'expected sizes of 0 to 2147483647, got -1',
   );
   expect(() => door.run('Relu', [{ ...x, dtype: 'int64' as never }])).toThrow(
-    'expected dtype float32, int32, bool or uint8',
+    'expected dtype float32, bfloat16, float16, int32, bool or uint8',
   );
   expect(() => door.run('Exp', [{ ...x, dtype: 'int32' }])).toThrow(
     'Exp: x: expected dtype float32, got int32',
