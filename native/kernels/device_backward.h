@@ -2,7 +2,8 @@
 // from which the next dz follows.
 #pragma once
 
-#include "kernels/device_passes.h"
+#include "kernels/device_product.h"
+#include "kernels/device_tile_map.h"
 
 namespace menet {
 

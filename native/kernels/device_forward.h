@@ -1,7 +1,8 @@
 // Forward passes on a GPU: convolutions whose input is normalised as it is read.
 #pragma once
 
-#include "kernels/device_passes.h"
+#include "kernels/device_product.h"
+#include "kernels/device_tile_map.h"
 
 namespace menet {
 
