@@ -114,6 +114,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("write", &Addon::Guard<&Addon::Write>),
                              InstanceMethod("run", &Addon::Guard<&Addon::Run>),
                              InstanceMethod("ops", &Addon::Guard<&Addon::Ops>),
+                             InstanceMethod("halfOps", &Addon::Guard<&Addon::HalfOps>),
                              InstanceMethod("devices", &Addon::Guard<&Addon::Devices>),
                              InstanceMethod("threads", &Addon::Guard<&Addon::Threads>),
                              InstanceMethod("isa", &Addon::Guard<&Addon::InstructionSet>),
@@ -285,12 +286,14 @@ class Addon : public Napi::Addon<Addon> {
     }
   }
 
-  Napi::Value Ops(const Napi::CallbackInfo& info) {
-    const std::vector<std::string> names = op_names();
-    Napi::Array array = Napi::Array::New(info.Env(), names.size());
+  static Napi::Value Names(Napi::Env env, const std::vector<std::string>& names) {
+    Napi::Array array = Napi::Array::New(env, names.size());
     for (uint32_t i = 0; i < names.size(); ++i) array.Set(i, names[i]);
     return array;
   }
+
+  Napi::Value Ops(const Napi::CallbackInfo& info) { return Names(info.Env(), op_names()); }
+  Napi::Value HalfOps(const Napi::CallbackInfo& info) { return Names(info.Env(), half_op_names()); }
 
   // devices() -> { devices, whyNoCuda }
   Napi::Value Devices(const Napi::CallbackInfo& info) {

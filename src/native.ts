@@ -59,6 +59,8 @@ export interface Native {
     device?: string,
   ): NativeTensor[];
   ops(): string[];
+  /** Those that take bfloat16 and float16 tensors; the others want float32. */
+  halfOps(): string[];
   /** All devices, the CPU first, and why there is no GPU among them. */
   devices(): { devices: NativeDevice[]; whyNoCuda: string };
   threads(count?: number): number;

@@ -117,4 +117,12 @@ std::vector<std::string> op_names() {
   return names;
 }
 
+std::vector<std::string> half_op_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, op] : registry()) {
+    if (op.takes_half) names.push_back(name);
+  }
+  return names;
+}
+
 }  // namespace menet

@@ -43,7 +43,10 @@ struct Op {
   Infer infer = nullptr;  // checks inputs and attributes, throws, returns the outputs' types
   Run cpu = nullptr;
   Run cuda = nullptr;
+  bool takes_half = false;  // inputs that are activations may be bfloat16 or float16
 };
+
+constexpr bool kTakesHalf = true;  // for Op::takes_half
 
 // One run of an op: what it reads, what it writes and where. Inputs that an op
 // documents as updated in place are written too.
@@ -120,6 +123,7 @@ struct RegisterCuda {
 
 const Op& op_named(const std::string& name);  // throws on an unknown name
 std::vector<std::string> op_names();
+std::vector<std::string> half_op_names();  // those that take 16-bit tensors
 
 // Calls body(float{}) or, in the test build and for float64, body(double{}).
 template <typename Body>

@@ -1,4 +1,5 @@
-// A unit op's inputs: activations, convolutions and batch norms, one after the other.
+// A unit op's inputs: activations (S), convolutions and batch norms (Compute<S>), one after the
+// other.
 #pragma once
 
 #include "kernels/unit.h"
@@ -6,17 +7,17 @@
 namespace menet {
 
 // Reads a call's inputs in turn, checking each.
-template <typename T>
+template <typename S>
 class InputReader {
  public:
+  using T = Compute<S>;
+
   InputReader(const Call& call, size_t next) : call_(call), next_(next) {}
 
-  const Tensor& take(const char* argument, const Shape& shape) {
-    call_.expect(next_ < call_.inputs.size(), argument, ": expected an input, got nothing");
-    call_.expect_dtype(next_, argument, DTypeOf<T>::value);
-    call_.expect_shape(next_, argument, shape);
-    return call_.inputs[next_++];
-  }
+  S* activation(const char* argument, const Shape& shape) { return take<S>(argument, shape); }
+
+  // Weights, parameters of batch norms, statistics.
+  T* parameter(const char* argument, const Shape& shape) { return take<T>(argument, shape); }
 
   // The shape of the input that comes next, of rank 4 and without empty dimensions.
   Shape peek(const char* argument) const {
@@ -32,10 +33,10 @@ class InputReader {
   BatchNorm<T> batch_norm(const char* name, int64_t channels) {
     BatchNorm<T> bn;
     bn.channels = channels;
-    bn.scale = take(name, {channels}).template as<T>();
-    bn.offset = take(name, {channels}).template as<T>();
-    bn.mean = take(name, {channels}).template as<T>();
-    bn.variance = take(name, {channels}).template as<T>();
+    bn.scale = parameter(name, {channels});
+    bn.offset = parameter(name, {channels});
+    bn.mean = parameter(name, {channels});
+    bn.variance = parameter(name, {channels});
     return bn;
   }
 
@@ -46,13 +47,21 @@ class InputReader {
     call_.expect(in % shape[2] == 0 && shape[3] % groups == 0, name,
                  ": expected groups that divide ", in,
                  " input channels and the output's, got shape ", to_string(shape));
-    const T* weights = take(name, {1, 1, shape[2], shape[3]}).template as<T>();
+    const T* weights = parameter(name, {1, 1, shape[2], shape[3]});
     return {weights, {groups, shape[2], shape[3] / groups}, batch_norm(bn, shape[3])};
   }
 
   size_t next() const { return next_; }
 
  private:
+  template <typename E>
+  E* take(const char* argument, const Shape& shape) {
+    call_.expect(next_ < call_.inputs.size(), argument, ": expected an input, got nothing");
+    call_.expect_dtype(next_, argument, DTypeOf<E>::value);
+    call_.expect_shape(next_, argument, shape);
+    return call_.inputs[next_++].template as<E>();
+  }
+
   const Call& call_;
   size_t next_;
 };

@@ -1,6 +1,7 @@
 // A ShuffleNet or ME unit, whole or a part of it, as passes over memory (docs/kernels.md).
 // The ops group_conv_shuffle_depthwise, merge_evolve, shuffle_unit and me_unit are made
-// of these.
+// of these. T is what parameters and statistics are kept and computed in, S what activations
+// are stored as: T is Compute<S>.
 #pragma once
 
 #include "kernels/batch_norm.h"
@@ -36,18 +37,18 @@ struct Unit {
 
 // Activations: raw outputs z of the convolutions (z1 in shuffled order), h where it is
 // an input, and the unit's own input and output.
-template <typename T>
+template <typename S>
 struct UnitTensors {
-  const T* x = nullptr;
-  const T* h = nullptr;
-  T* z1 = nullptr;
-  T* z2 = nullptr;
-  T* zm = nullptr;
-  T* zs = nullptr;
-  T* ze = nullptr;
-  T* z3 = nullptr;
-  T* y = nullptr;
-  T* statistics = nullptr;
+  const S* x = nullptr;
+  const S* h = nullptr;
+  S* z1 = nullptr;
+  S* z2 = nullptr;
+  S* zm = nullptr;
+  S* zs = nullptr;
+  S* ze = nullptr;
+  S* z3 = nullptr;
+  S* y = nullptr;
+  Compute<S>* statistics = nullptr;
 };
 
 // order[c]: where the shuffle puts channel c.
@@ -64,9 +65,9 @@ template <typename T>
 UnitNormalizations<T> saved_normalizations(const Unit<T>& unit, const T* statistics);
 
 // How the normalised activations are read from z1 (or h), zm, zs, and the gated z2.
-template <typename T>
-Source<T> normalized(const T* z, int64_t channels, const Normalization<T>& n, bool relu) {
-  Source<T> source{};
+template <typename S>
+Source<S> normalized(const S* z, int64_t channels, const Normalization<Compute<S>>& n, bool relu) {
+  Source<S> source{};
   source.z = z;
   source.channels = channels;
   source.mean = n.mean.data();
@@ -75,47 +76,50 @@ Source<T> normalized(const T* z, int64_t channels, const Normalization<T>& n, bo
   source.relu = relu;
   return source;
 }
-template <typename T>
-Source<T> raw(const T* z, int64_t channels) {
-  Source<T> source{};
+template <typename S>
+Source<S> raw(const S* z, int64_t channels) {
+  Source<S> source{};
   source.z = z;
   source.channels = channels;
   return source;
 }
-template <typename T>
-Source<T> residual_source(const Unit<T>& unit, const UnitTensors<T>& t,
-                          const UnitNormalizations<T>& n);
-template <typename T>
-Source<T> shuffled_source(const Unit<T>& unit, const UnitTensors<T>& t,
-                          const UnitNormalizations<T>& n);
+template <typename S>
+Source<S> residual_source(const Unit<Compute<S>>& unit, const UnitTensors<S>& t,
+                          const UnitNormalizations<Compute<S>>& n);
+template <typename S>
+Source<S> shuffled_source(const Unit<Compute<S>>& unit, const UnitTensors<S>& t,
+                          const UnitNormalizations<Compute<S>>& n);
 
 // Training form: writes the z tensors that the unit has, y and the saved statistics,
 // moves the running statistics.
-template <typename T>
-void unit_forward_training(const Unit<T>& unit, const UnitTensors<T>& tensors, Device& device);
+template <typename S>
+void unit_forward_training(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
+                           Device& device);
 
 // Inference form: y alone; the z tensors live in scratch, an image at a time where
 // there are images enough for the threads.
-template <typename T>
-void unit_forward_inference(const Unit<T>& unit, const UnitTensors<T>& tensors, Device& device);
+template <typename S>
+void unit_forward_inference(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
+                            Device& device);
 
-// Gradients of weights, in TensorFlow's layouts, scales and offsets.
-template <typename T>
+// Gradients of weights, in TensorFlow's layouts, scales and offsets, and of activations.
+template <typename S>
 struct UnitGradients {
+  using T = Compute<S>;
   struct Convolution {
     T* weights = nullptr;
     T* scale = nullptr;
     T* offset = nullptr;
   };
   Convolution compress, depthwise, merge, conv, evolve, expand;
-  T* x = nullptr;
-  T* h = nullptr;   // merge_evolve alone
-  T* z2 = nullptr;  // merge_evolve alone: of the residual branch
+  S* x = nullptr;
+  S* h = nullptr;   // merge_evolve alone
+  S* z2 = nullptr;  // merge_evolve alone: of the residual branch
 };
 
 // tensors as the training form left them; dy is the gradient of y.
-template <typename T>
-void unit_backward(const Unit<T>& unit, const UnitTensors<T>& tensors, const T* dy,
-                   const UnitGradients<T>& gradients, Device& device);
+template <typename S>
+void unit_backward(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors, const S* dy,
+                   const UnitGradients<S>& gradients, Device& device);
 
 }  // namespace menet

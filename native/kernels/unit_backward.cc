@@ -264,10 +264,10 @@ class Backward {
 
 }  // namespace
 
-template <typename T>
-void unit_backward(const Unit<T>& unit, const UnitTensors<T>& tensors, const T* dy,
-                   const UnitGradients<T>& gradients, Device& device) {
-  Backward<T>(unit, tensors, dy, gradients, device).run();
+template <typename S>
+void unit_backward(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors, const S* dy,
+                   const UnitGradients<S>& gradients, Device& device) {
+  Backward<S>(unit, tensors, dy, gradients, device).run();
 }
 
 template void unit_backward(const Unit<float>&, const UnitTensors<float>&, const float*,

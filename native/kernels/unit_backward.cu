@@ -187,10 +187,10 @@ class Backward {
 
 }  // namespace
 
-template <typename T>
-void unit_backward_cuda(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors, const T* dy,
-                        const UnitGradients<T>& gradients) {
-  Backward<T>(call, unit, tensors, dy, gradients).run();
+template <typename S>
+void unit_backward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
+                        const S* dy, const UnitGradients<S>& gradients) {
+  Backward<S>(call, unit, tensors, dy, gradients).run();
 }
 
 template void unit_backward_cuda(Call&, const Unit<float>&, const UnitTensors<float>&, const float*,

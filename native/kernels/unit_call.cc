@@ -10,45 +10,45 @@ namespace menet {
 namespace {
 
 // A unit and where its tensors begin among the inputs.
-template <typename T>
+template <typename S>
 struct UnitCall {
-  Unit<T> unit;
-  const T* x = nullptr;
-  const T* h = nullptr;
-  T* residual = nullptr;
+  Unit<Compute<S>> unit;
+  const S* x = nullptr;
+  const S* h = nullptr;
+  S* residual = nullptr;
   size_t after = 0;  // the input behind the parameters
 };
 
-template <typename T>
-void read_compress(const Call& call, InputReader<T>& reader, Unit<T>& u) {
+template <typename S>
+void read_compress(const Call& call, InputReader<S>& reader, Unit<Compute<S>>& u) {
   u.compress = reader.pointwise("compress", u.in_channels, "bnCompress");
   u.width = u.compress.layout.groups * u.compress.layout.channels;
   u.groups = call.attributes.integer("groups");
   call.expect(u.groups > 0 && u.width % u.groups == 0, "groups: expected a divisor of ", u.width,
               " channels, got ", u.groups);
-  u.depthwise = reader.take("depthwise", {3, 3, u.width, 1}).template as<T>();
+  u.depthwise = reader.parameter("depthwise", {3, 3, u.width, 1});
 }
 
-template <typename T>
-void read_branch(const Call& call, InputReader<T>& reader, Unit<T>& u) {
+template <typename S>
+void read_branch(const Call& call, InputReader<S>& reader, Unit<Compute<S>>& u) {
   const Shape shape = reader.peek("merge");
   u.side = shape[3];
   call.expect(shape[2] == u.width, "merge: expected ", u.width, " input channels, got shape ",
               to_string(shape));
   u.merge = reader.pointwise("merge", u.width, "bnMerge");
-  const T* conv = reader.take("conv", {3, 3, u.side, u.side}).template as<T>();
+  const Compute<S>* conv = reader.parameter("conv", {3, 3, u.side, u.side});
   u.conv = {conv, {1, 9 * u.side, u.side}, reader.batch_norm("bnConv", u.side)};
-  const T* evolve = reader.take("evolve", {1, 1, u.side, u.width}).template as<T>();
+  const Compute<S>* evolve = reader.parameter("evolve", {1, 1, u.side, u.width});
   u.evolve = {evolve, {1, u.side, u.width}, reader.batch_norm("bnEvolve", u.width)};
 }
 
-template <typename T>
-UnitCall<T> read_unit(const Call& call, UnitParts parts, size_t first) {
-  UnitCall<T> result;
-  Unit<T>& u = result.unit;
-  InputReader<T> reader(call, first);
+template <typename S>
+UnitCall<S> read_unit(const Call& call, UnitParts parts, size_t first) {
+  UnitCall<S> result;
+  Unit<Compute<S>>& u = result.unit;
+  InputReader<S> reader(call, first);
   const Shape shape = reader.peek(parts.compress ? "x" : "h");
-  const T* input = reader.take(parts.compress ? "x" : "h", shape).template as<T>();
+  const S* input = reader.activation(parts.compress ? "x" : "h", shape);
   u.map = read_map(call, shape);
   u.batch = shape[0];
   if (parts.compress) {
@@ -59,7 +59,7 @@ UnitCall<T> read_unit(const Call& call, UnitParts parts, size_t first) {
     result.h = input;
     u.width = shape[3];
     const Shape out{u.batch, u.map.out_height, u.map.out_width, u.width};
-    result.residual = reader.take("residual", out).template as<T>();
+    result.residual = reader.activation("residual", out);
   }
   if (parts.branch || parts.expand) u.bn_depthwise = reader.batch_norm("bnDepthwise", u.width);
   if (parts.branch) read_branch(call, reader, u);
@@ -80,19 +80,20 @@ Shape output_shape(const Unit<T>& u, UnitParts parts) {
   return {u.batch, u.map.out_height, u.map.out_width, channels};
 }
 
-// What the training form saves, in order; a tensor the op does not have is left out.
-template <typename T>
+// What the training form saves, in order and before the statistics; a tensor the op does not
+// have is left out.
+template <typename S>
 struct Saved {
   Shape shape;
-  T* UnitTensors<T>::*member;
+  S* UnitTensors<S>::*member;
 };
 
-template <typename T>
-std::vector<Saved<T>> saved_tensors(const Unit<T>& u, UnitParts parts) {
-  using Tensors = UnitTensors<T>;
+template <typename S>
+std::vector<Saved<S>> saved_tensors(const Unit<Compute<S>>& u, UnitParts parts) {
+  using Tensors = UnitTensors<S>;
   const auto in = [&](int64_t c) { return Shape{u.batch, u.map.height, u.map.width, c}; };
   const auto out = [&](int64_t c) { return Shape{u.batch, u.map.out_height, u.map.out_width, c}; };
-  std::vector<Saved<T>> saved;
+  std::vector<Saved<S>> saved;
   if (parts.compress) saved.push_back({in(u.width), &Tensors::z1});
   if (parts.compress && parts.expand) saved.push_back({out(u.width), &Tensors::z2});
   if (parts.branch) {
@@ -101,13 +102,22 @@ std::vector<Saved<T>> saved_tensors(const Unit<T>& u, UnitParts parts) {
     saved.push_back({out(u.width), &Tensors::ze});
   }
   if (parts.expand) saved.push_back({out(u.expanded), &Tensors::z3});
-  saved.push_back({{u.statistics_size()}, &Tensors::statistics});
   return saved;
 }
 
-template <typename T>
-UnitTensors<T> given_tensors(const UnitCall<T>& c) {
-  UnitTensors<T> t;
+// Where `tensors`, from index `next` on, are those that the training form saves.
+template <typename S>
+void set_saved(UnitTensors<S>& t, const Unit<Compute<S>>& u, UnitParts parts,
+               const std::vector<Tensor>& tensors, size_t next) {
+  for (const Saved<S>& saved : saved_tensors<S>(u, parts)) {
+    t.*saved.member = tensors[next++].as<S>();
+  }
+  t.statistics = tensors[next].as<Compute<S>>();
+}
+
+template <typename S>
+UnitTensors<S> given_tensors(const UnitCall<S>& c) {
+  UnitTensors<S> t;
   t.x = c.x;
   t.h = c.h;
   t.z2 = c.residual;
@@ -115,8 +125,8 @@ UnitTensors<T> given_tensors(const UnitCall<T>& c) {
 }
 
 // The op's output is y, or the depthwise convolution's where nothing follows it.
-template <typename T>
-void set_output(UnitTensors<T>& t, UnitParts parts, T* output) {
+template <typename S>
+void set_output(UnitTensors<S>& t, UnitParts parts, S* output) {
   if (parts.branch || parts.expand) {
     t.y = output;
   } else {
@@ -124,18 +134,13 @@ void set_output(UnitTensors<T>& t, UnitParts parts, T* output) {
   }
 }
 
-template <typename T>
+template <typename S>
 void run_typed(Call& call, UnitParts parts) {
-  const UnitCall<T> c = read_unit<T>(call, parts, 0);
-  UnitTensors<T> t = given_tensors(c);
-  set_output(t, parts, call.outputs[0].as<T>());
+  const UnitCall<S> c = read_unit<S>(call, parts, 0);
+  UnitTensors<S> t = given_tensors(c);
+  set_output(t, parts, call.outputs[0].as<S>());
   const bool training = call.attributes.flag("training");
-  size_t next = 1;
-  if (training) {
-    for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
-      t.*saved.member = call.outputs[next++].as<T>();
-    }
-  }
+  if (training) set_saved(t, c.unit, parts, call.outputs, 1);
 #ifdef MENET_CUDA
   if (call.device().kind() == DeviceKind::kCuda) return unit_forward_cuda(call, c.unit, t);
 #endif
@@ -147,18 +152,19 @@ void run_typed(Call& call, UnitParts parts) {
 }
 
 // Gradient outputs in the order of the inputs that have one.
-template <typename T>
+template <typename S>
 class GradientOutputs {
  public:
   explicit GradientOutputs(const std::vector<Tensor>& outputs) : outputs_(outputs) {}
 
-  T* next() { return outputs_[next_++].as<T>(); }
-  void batch_norm(typename UnitGradients<T>::Convolution& g) {
-    g.scale = next();
-    g.offset = next();
+  S* activation() { return outputs_[next_++].as<S>(); }
+  Compute<S>* parameter() { return outputs_[next_++].as<Compute<S>>(); }
+  void batch_norm(typename UnitGradients<S>::Convolution& g) {
+    g.scale = parameter();
+    g.offset = parameter();
   }
-  void convolution(typename UnitGradients<T>::Convolution& g) {
-    g.weights = next();
+  void convolution(typename UnitGradients<S>::Convolution& g) {
+    g.weights = parameter();
     batch_norm(g);
   }
 
@@ -167,17 +173,17 @@ class GradientOutputs {
   size_t next_ = 0;
 };
 
-template <typename T>
-UnitGradients<T> gradient_outputs(const Call& call, UnitParts parts) {
-  UnitGradients<T> g;
-  GradientOutputs<T> outputs(call.outputs);
+template <typename S>
+UnitGradients<S> gradient_outputs(const Call& call, UnitParts parts) {
+  UnitGradients<S> g;
+  GradientOutputs<S> outputs(call.outputs);
   if (parts.compress) {
-    g.x = outputs.next();
+    g.x = outputs.activation();
     outputs.convolution(g.compress);
-    g.depthwise.weights = outputs.next();
+    g.depthwise.weights = outputs.parameter();
   } else {
-    g.h = outputs.next();
-    g.z2 = outputs.next();
+    g.h = outputs.activation();
+    g.z2 = outputs.activation();
   }
   if (parts.branch || parts.expand) outputs.batch_norm(g.depthwise);
   if (parts.branch) {
@@ -189,14 +195,17 @@ UnitGradients<T> gradient_outputs(const Call& call, UnitParts parts) {
   return g;
 }
 
-template <typename T>
+template <typename S>
 std::vector<TensorType> infer_gradient_typed(const Call& call, UnitParts parts) {
-  const UnitCall<T> c = read_unit<T>(call, parts, 2);
-  InputReader<T> outputs(call, 0);
-  outputs.take("dy", output_shape(c.unit, parts));
-  outputs.take("y", output_shape(c.unit, parts));
-  InputReader<T> reader(call, c.after);
-  for (const Saved<T>& saved : saved_tensors(c.unit, parts)) reader.take("saved", saved.shape);
+  const UnitCall<S> c = read_unit<S>(call, parts, 2);
+  InputReader<S> outputs(call, 0);
+  outputs.activation("dy", output_shape(c.unit, parts));
+  outputs.activation("y", output_shape(c.unit, parts));
+  InputReader<S> reader(call, c.after);
+  for (const Saved<S>& saved : saved_tensors<S>(c.unit, parts)) {
+    reader.activation("saved", saved.shape);
+  }
+  reader.parameter("statistics", {c.unit.statistics_size()});
   call.expect_inputs(reader.next());
 
   std::vector<TensorType> types;
@@ -217,17 +226,14 @@ std::vector<TensorType> infer_gradient_typed(const Call& call, UnitParts parts) 
   return types;
 }
 
-template <typename T>
+template <typename S>
 void run_gradient_typed(Call& call, UnitParts parts) {
-  const UnitCall<T> c = read_unit<T>(call, parts, 2);
-  UnitTensors<T> t = given_tensors(c);
-  set_output(t, parts, call.inputs[1].as<T>());
-  size_t next = c.after;
-  for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
-    t.*saved.member = call.inputs[next++].as<T>();
-  }
-  const T* dy = call.inputs[0].as<T>();
-  const UnitGradients<T> gradients = gradient_outputs<T>(call, parts);
+  const UnitCall<S> c = read_unit<S>(call, parts, 2);
+  UnitTensors<S> t = given_tensors(c);
+  set_output(t, parts, call.inputs[1].as<S>());
+  set_saved(t, c.unit, parts, call.inputs, c.after);
+  const S* dy = call.inputs[0].as<S>();
+  const UnitGradients<S> gradients = gradient_outputs<S>(call, parts);
 #ifdef MENET_CUDA
   if (call.device().kind() == DeviceKind::kCuda) {
     return unit_backward_cuda(call, c.unit, t, dy, gradients);
@@ -241,14 +247,15 @@ void run_gradient_typed(Call& call, UnitParts parts) {
 std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {
   std::vector<TensorType> types;
   by_float_type(call, [&](auto type) {
-    using T = decltype(type);
-    const UnitCall<T> c = read_unit<T>(call, parts, 0);
+    using S = decltype(type);
+    const UnitCall<S> c = read_unit<S>(call, parts, 0);
     call.expect_inputs(c.after);
-    types.push_back({DTypeOf<T>::value, output_shape(c.unit, parts)});
+    types.push_back({DTypeOf<S>::value, output_shape(c.unit, parts)});
     if (!call.attributes.flag("training")) return;
-    for (const Saved<T>& saved : saved_tensors(c.unit, parts)) {
-      types.push_back({DTypeOf<T>::value, saved.shape});
+    for (const Saved<S>& saved : saved_tensors<S>(c.unit, parts)) {
+      types.push_back({DTypeOf<S>::value, saved.shape});
     }
+    types.push_back({DTypeOf<Compute<S>>::value, {c.unit.statistics_size()}});
   });
   return types;
 }

@@ -10,6 +10,9 @@
 // batch norm, conv, ... evolve, ... | expand, its batch norm. A batch norm is scale,
 // offset, mean, variance; training updates the last two in place. Attributes: groups,
 // strides, training.
+//
+// x | h decides what activations are stored as; parameters, statistics and their gradients are
+// float32 where that is a 16-bit type.
 #pragma once
 
 #include "core/op.h"

@@ -6,11 +6,11 @@
 namespace menet {
 
 // Training form where tensors.statistics is given, else the inference form.
-template <typename T>
-void unit_forward_cuda(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors);
+template <typename S>
+void unit_forward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors);
 
-template <typename T>
-void unit_backward_cuda(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors, const T* dy,
-                        const UnitGradients<T>& gradients);
+template <typename S>
+void unit_backward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
+                        const S* dy, const UnitGradients<S>& gradients);
 
 }  // namespace menet

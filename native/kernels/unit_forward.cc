@@ -24,10 +24,10 @@ std::vector<int32_t> shuffle_order(int64_t channels, int64_t groups) {
   return order;
 }
 
-template <typename T>
-Source<T> residual_source(const Unit<T>& unit, const UnitTensors<T>& t,
-                          const UnitNormalizations<T>& n) {
-  Source<T> source = normalized<T>(t.z2, unit.width, n.depthwise, false);
+template <typename S>
+Source<S> residual_source(const Unit<Compute<S>>& unit, const UnitTensors<S>& t,
+                          const UnitNormalizations<Compute<S>>& n) {
+  Source<S> source = normalized<S>(t.z2, unit.width, n.depthwise, false);
   if (unit.side > 0) {
     source.gate = t.ze;
     source.gate_mean = n.evolve.mean.data();
@@ -37,11 +37,11 @@ Source<T> residual_source(const Unit<T>& unit, const UnitTensors<T>& t,
   return source;
 }
 
-template <typename T>
-Source<T> shuffled_source(const Unit<T>& unit, const UnitTensors<T>& t,
-                          const UnitNormalizations<T>& n) {
-  return t.h != nullptr ? raw<T>(t.h, unit.width)
-                        : normalized<T>(t.z1, unit.width, n.shuffled, true);
+template <typename S>
+Source<S> shuffled_source(const Unit<Compute<S>>& unit, const UnitTensors<S>& t,
+                          const UnitNormalizations<Compute<S>>& n) {
+  return t.h != nullptr ? raw<S>(t.h, unit.width)
+                        : normalized<S>(t.z1, unit.width, n.shuffled, true);
 }
 
 namespace {
@@ -288,13 +288,15 @@ struct UnitScratch {
 
 }  // namespace
 
-template <typename T>
-void unit_forward_training(const Unit<T>& unit, const UnitTensors<T>& tensors, Device& device) {
-  Forward<T>(unit, device, true).run(tensors, unit.batch, Runner{device});
+template <typename S>
+void unit_forward_training(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
+                           Device& device) {
+  Forward<S>(unit, device, true).run(tensors, unit.batch, Runner{device});
 }
 
 template <typename T>
-void unit_forward_inference(const Unit<T>& unit, const UnitTensors<T>& tensors, Device& device) {
+void unit_forward_inference(const Unit<Compute<T>>& unit, const UnitTensors<T>& tensors,
+                            Device& device) {
   Forward<T> forward(unit, device, false);
   if (unit.batch < thread_count()) {
     const UnitScratch<T> sizes(unit, unit.batch);

@@ -150,9 +150,9 @@ class Forward {
 
 }  // namespace
 
-template <typename T>
-void unit_forward_cuda(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors) {
-  Forward<T>(call, unit, tensors).run();
+template <typename S>
+void unit_forward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors) {
+  Forward<S>(call, unit, tensors).run();
 }
 
 template void unit_forward_cuda(Call&, const Unit<float>&, const UnitTensors<float>&);

@@ -12,10 +12,10 @@ struct DeviceNormalizations {
 };
 
 // z2, gated where the unit has a branch.
-template <typename T>
-Source<T> residual_source(const Unit<T>& u, const UnitTensors<T>& t,
-                          const DeviceNormalizations<T>& n) {
-  Source<T> source = normalized<T>(t.z2, u.width, n.depthwise, false);
+template <typename S>
+Source<S> residual_source(const Unit<Compute<S>>& u, const UnitTensors<S>& t,
+                          const DeviceNormalizations<Compute<S>>& n) {
+  Source<S> source = normalized<S>(t.z2, u.width, n.depthwise, false);
   if (u.side > 0) {
     source.gate = t.ze;
     source.gate_mean = n.evolve.mean;
@@ -26,11 +26,11 @@ Source<T> residual_source(const Unit<T>& u, const UnitTensors<T>& t,
 }
 
 // What depthwise and merge convolutions read: z1 behind batch norm and relu, or h.
-template <typename T>
-Source<T> shuffled_source(const Unit<T>& u, const UnitTensors<T>& t,
-                          const DeviceNormalizations<T>& n) {
-  if (t.h == nullptr) return normalized<T>(t.z1, u.width, n.compress, true);
-  Source<T> source{};
+template <typename S>
+Source<S> shuffled_source(const Unit<Compute<S>>& u, const UnitTensors<S>& t,
+                          const DeviceNormalizations<Compute<S>>& n) {
+  if (t.h == nullptr) return normalized<S>(t.z1, u.width, n.compress, true);
+  Source<S> source{};
   source.z = t.h;
   source.channels = u.width;
   return source;

@@ -126,11 +126,11 @@ std::vector<TensorType> infer_gradient(const Call& call) {
     call.expect_inputs(kInputs);
     const Separable<T> s = read_separable<T>(call, kX);
     InputReader<T> outputs(call, kDy);
-    for (const char* name : {"dy", "y"}) outputs.take(name, s.y());
+    for (const char* name : {"dy", "y"}) outputs.activation(name, s.y());
     InputReader<T> saved(call, kZ1);
-    saved.take("z1", s.z1());
-    saved.take("z2", s.y());
-    saved.take("statistics", s.statistics());
+    saved.activation("z1", s.z1());
+    saved.activation("z2", s.y());
+    saved.parameter("statistics", s.statistics());
     for (size_t input : {2, 3, 4, 5, 8, 9, 10}) types.push_back(call.inputs[input]);
   });
   return types;

@@ -36,8 +36,8 @@ Separable<T> read_separable(const Call& call, size_t first) {
   const Shape x = reader.peek("x");
   s.batch = x[0];
   s.map = read_map(call, x);
-  s.x = reader.take("x", x).template as<T>();
-  s.depthwise = reader.take("depthwise", {3, 3, x[3], 1}).template as<T>();
+  s.x = reader.activation("x", x);
+  s.depthwise = reader.parameter("depthwise", {3, 3, x[3], 1});
   s.bn_depthwise = reader.batch_norm("bnDepthwise", x[3]);
   const Shape pointwise = reader.peek("pointwise");
   call.expect(pointwise[2] == x[3], "pointwise: expected ", x[3], " input channels, got shape ",

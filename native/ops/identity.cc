@@ -17,7 +17,7 @@ void cpu(Call& call) {
   std::memcpy(call.outputs[0].data, call.inputs[0].data, call.outputs[0].bytes());
 }
 
-const RegisterOp identity({"Identity", infer, cpu});
+const RegisterOp identity({"Identity", infer, cpu, nullptr, kTakesHalf});
 
 }  // namespace
 

@@ -155,11 +155,11 @@ std::vector<TensorType> infer_fill(const Call& call) {
 void run_fill(Call& call) { fill(call, call.outputs[0], call.attributes.number("value")); }
 
 const RegisterOp ops[] = {
-    RegisterOp({"Slice", infer_slice, run_slice, run_slice}),
-    RegisterOp({"SplitV", infer_split, run_split, run_split}),
-    RegisterOp({"Concat", infer_concat, run_concat, run_concat}),
+    RegisterOp({"Slice", infer_slice, run_slice, run_slice, kTakesHalf}),
+    RegisterOp({"SplitV", infer_split, run_split, run_split, kTakesHalf}),
+    RegisterOp({"Concat", infer_concat, run_concat, run_concat, kTakesHalf}),
     RegisterOp({"PadV2", infer_pad, run_pad, run_pad}),
-    RegisterOp({"Tile", infer_tile, run_tile, run_tile}),
+    RegisterOp({"Tile", infer_tile, run_tile, run_tile, kTakesHalf}),
     RegisterOp({"Fill", infer_fill, run_fill, run_fill}),
 };
 

@@ -56,8 +56,9 @@ void run_reverse(Call& call) {
   strided_copy(call, x.dtype, x.shape, x.data, offset, from, y.data, 0, to);
 }
 
-const RegisterOp transpose({"Transpose", infer_transpose, run_transpose, run_transpose});
-const RegisterOp reverse({"Reverse", infer_reverse, run_reverse, run_reverse});
+const RegisterOp transpose({"Transpose", infer_transpose, run_transpose, run_transpose,
+                            kTakesHalf});
+const RegisterOp reverse({"Reverse", infer_reverse, run_reverse, run_reverse, kTakesHalf});
 
 }  // namespace
 
