@@ -51,8 +51,8 @@ __global__ void finish_moments(BatchNorm<T> bn, TileSums<T> tiles, int64_t tile_
   const int64_t c = static_cast<int64_t>(blockIdx.x) * kChannels + channel;
   Moments moments;
   for (int64_t t = line; c < bn.channels && t < tile_count; t += kLines) {
-    const int64_t left = tiles.pixels - t * kTilePixels;
-    moments.merge({static_cast<double>(left < kTilePixels ? left : kTilePixels),
+    const int64_t left = tiles.pixels - t * tiles.tile;
+    moments.merge({static_cast<double>(left < tiles.tile ? left : tiles.tile),
                    static_cast<double>(tiles.first[t * bn.channels + c]),
                    static_cast<double>(tiles.second[t * bn.channels + c])});
   }

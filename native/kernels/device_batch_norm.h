@@ -11,15 +11,16 @@ namespace menet {
 constexpr int64_t kTilePixels = 64;
 
 // [tiles][channels] each: a tile's mean and sum of squared deviations from it, or its sums of da
-// and of da * (z - mean).
+// and of da * (z - mean). A pass whose blocks take longer tiles says so in `tile`.
 template <typename T>
 struct TileSums {
   T* first = nullptr;  // null: nothing is summed
   T* second = nullptr;
   int64_t pixels = 0;
   int64_t channels = 0;
+  int64_t tile = kTilePixels;  // pixels of one; at least kTilePixels, for which there is room
 
-  int64_t tiles() const { return ceil_div(pixels, kTilePixels); }
+  int64_t tiles() const { return ceil_div(pixels, tile); }
 };
 
 template <typename T>

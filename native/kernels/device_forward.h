@@ -47,16 +47,17 @@ void launch_join(const Call& call, const Source<T>& in, const T* residual, T* y,
   launch(call, join<T>, grid_for(count), in, residual, y, stride, count);
 }
 
-// Runs a pass that gives z with pass(moments). Its normalisation follows from them, and goes to
-// `statistics`; where that is null, it is the running one.
+// Runs a pass that gives z with pass(moments), which may set moments.tile. Its normalisation
+// follows from them, and goes to `statistics`; where that is null, it is the running one.
 template <typename T, typename Pass>
 DeviceNormalization<T> measured(Call& call, const BatchNorm<T>& bn, int64_t pixels,
                                 const Shuffle& shuffle, T* statistics, const Pass& pass) {
   if (statistics == nullptr) {
-    pass(TileSums<T>{});
+    TileSums<T> none;
+    pass(none);
     return running_normalization(call, bn, shuffle);
   }
-  const TileSums<T> moments = make_tile_sums<T>(call, pixels, bn.channels);
+  TileSums<T> moments = make_tile_sums<T>(call, pixels, bn.channels);
   pass(moments);
   return batch_normalization(call, bn, moments, shuffle, statistics);
 }

@@ -65,7 +65,8 @@ class Forward {
   DeviceNormalization<T> normalization(const BatchNorm<T>& bn, int64_t pixels,
                                        const Shuffle& shuffle, const Pass& pass) {
     if (bn.channels == 0) {
-      pass(TileSums<T>{});
+      TileSums<T> none;
+      pass(none);
       return {};
     }
     T* saved = statistics_;
