@@ -236,7 +236,7 @@ class Addon : public Napi::Addon<Addon> {
     }
     if (device == nullptr) device = &DeviceOf(info, 3);
     Call call(op, *device, std::move(inputs), attributes);
-    return Named(op, [&] { return RunCall(env, op, call); });
+    return Named(call, [&] { return RunCall(env, op, call); });
   }
 
   static std::vector<Argument> Arguments(const std::string& op, const Napi::Array& list) {
@@ -274,16 +274,24 @@ class Addon : public Napi::Addon<Addon> {
     return outputs;
   }
 
-  // What attributes, tensors and the allocator throw does not know the op.
+  // What attributes, tensors, the allocator and CUDA throw does not know the op, or how much
+  // memory it is about.
   template <typename Body>
-  static Napi::Value Named(const Op& op, const Body& body) {
+  static Napi::Value Named(const Call& call, const Body& body) {
     try {
       return body();
+    } catch (const DeviceError& error) {
+      throw_error(WithName(call, error), "; ", call.bytes(), " bytes asked for, ",
+                  call.device().allocator().statistics().bytes_in_use, " held on ",
+                  call.device().name());
     } catch (const Error& error) {
-      const std::string message = error.what();
-      if (message.rfind(std::string(op.name) + ":", 0) == 0) throw;
-      throw_error(op.name, ": ", message);
+      throw_error(WithName(call, error));
     }
+  }
+
+  static std::string WithName(const Call& call, const Error& error) {
+    const std::string message = error.what(), name = call.name();
+    return message.rfind(name + ":", 0) == 0 ? message : name + ": " + message;
   }
 
   static Napi::Value Names(Napi::Env env, const std::vector<std::string>& names) {

@@ -26,8 +26,8 @@ const binary = path.resolve(
 const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
 const reportFile = path.join(root, 'build/reports/test_gpu.json');
 
-/** About the shim itself, and about devices as the shim pretends them. */
-const shimFiles = ['test/cuda/shim.test.ts', 'test/cuda/devices.test.ts'];
+/** About the shim itself, devices as the shim pretends them, and faults that it makes. */
+const shimFiles = ['shim', 'devices', 'failures'].map((name) => `test/cuda/${name}.test.ts`);
 /** Files that reach most kernels in little time; under a sanitizer kernels are ~100 times slower. */
 const sanitized = ['test/cuda/kernels.test.ts', 'test/ops/expected_units.test.ts'];
 const sanitizers = ['memcheck', 'racecheck'];

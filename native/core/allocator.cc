@@ -59,13 +59,7 @@ class CountingAllocator : public Allocator {
     s.peak_bytes_reserved = std::max(s.peak_bytes_reserved, s.bytes_reserved);
   }
   void count_returned(size_t bytes) { statistics_.bytes_reserved -= bytes; }
-  [[noreturn]] void fail(size_t bytes) const {
-    const AllocatorStatistics& s = statistics_;
-    const std::string limit =
-        s.bytes_limit == SIZE_MAX ? "" : " of at most " + std::to_string(s.bytes_limit);
-    throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ", s.bytes_in_use,
-                " bytes", limit, " are in use");
-  }
+  [[noreturn]] void fail(size_t bytes) const { throw_out_of_memory(bytes, statistics_); }
 
   mutable std::mutex mutex_;
 
@@ -202,6 +196,13 @@ class PlainAllocator : public CountingAllocator {
 };
 
 }  // namespace
+
+void throw_out_of_memory(size_t bytes, const AllocatorStatistics& s) {
+  const std::string limit =
+      s.bytes_limit == SIZE_MAX ? "" : " of at most " + std::to_string(s.bytes_limit);
+  throw_error("allocate: expected ", bytes, " bytes of free memory, got none; ", s.bytes_in_use,
+              " bytes", limit, " are in use");
+}
 
 std::unique_ptr<Allocator> make_caching_allocator(std::unique_ptr<Arena> arena) {
   return std::make_unique<CachingAllocator>(std::move(arena));

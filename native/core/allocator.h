@@ -31,6 +31,9 @@ struct AllocatorStatistics {
   uint64_t system_allocations = 0;  // ever
 };
 
+// "allocate: expected 64 bytes of free memory, got none; ...".
+[[noreturn]] void throw_out_of_memory(size_t bytes, const AllocatorStatistics& statistics);
+
 // Thread-safe. Never follows a pointer that it manages.
 class Allocator {
  public:

@@ -2,6 +2,7 @@
 // assume that its memory is the host's.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -32,6 +33,13 @@ class Device {
   // or freed at once.
   virtual std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) = 0;
   virtual void* stream() { return nullptr; }  // cudaStream_t where there is one
+
+  // The op that was started last: what fails behind the caller's back may be it.
+  void started(const char* op) { last_op_ = op; }
+  const char* last_op() const { return last_op_; }
+
+ private:
+  std::atomic<const char*> last_op_{nullptr};
 };
 
 struct DeviceInfo {

@@ -58,11 +58,21 @@ std::vector<int64_t> Attributes::integers(const char* name) const {
 }
 
 Call::~Call() {
-  for (void* pointer : scratch_) device_.allocator().free(pointer);
+  for (void* pointer : scratch_) {
+    if (pointer != nullptr) device_.allocator().free(pointer);
+  }
+}
+
+size_t Call::bytes() const {
+  size_t bytes = scratch_bytes_;
+  for (const Tensor& output : outputs) bytes += output.bytes();
+  return bytes;
 }
 
 void* Call::scratch_bytes(size_t bytes) {
-  scratch_.push_back(device_.allocator().allocate(bytes));
+  scratch_bytes_ += bytes;
+  scratch_.push_back(nullptr);  // so that nothing can fail once there is memory
+  scratch_.back() = device_.allocator().allocate(bytes);
   return scratch_.back();
 }
 

@@ -64,6 +64,7 @@ class Call {
 
   const char* name() const { return op_.name; }
   Device& device() const { return device_; }
+  size_t bytes() const;  // of its outputs and its scratch, so far
 
   // Device memory that lives until the call ends, not initialised.
   template <typename T>
@@ -89,6 +90,7 @@ class Call {
   const Op& op_;
   Device& device_;
   std::vector<void*> scratch_;
+  size_t scratch_bytes_ = 0;
 };
 
 // Device memory for a part of a call, not initialised.

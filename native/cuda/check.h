@@ -7,13 +7,17 @@
 
 namespace menet {
 
-// check(cudaMemcpyAsync(...), "copying to cuda:0") throws "copying to cuda:0: CUDA says ...".
-// Kernels run behind the caller's back: what one of them did may come up in a later call.
+// Whether CUDA refuses everything else on the device, until the process ends.
+bool loses_device(cudaError_t status);
+
+// Throws "copying to cuda:0: CUDA says ..." as a DeviceError, and says so where that is the end of
+// the device.
+[[noreturn]] void throw_cuda_error(cudaError_t status, const std::string& doing);
+
+// check(cudaMemcpyAsync(...), "copying to cuda:0"). Kernels run behind the caller's back: what
+// one of them did may come up in a later call.
 inline void check(cudaError_t status, const char* doing) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // forgets it, unless the device is lost
-  throw_error(doing, ": CUDA says ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
-              ")");
+  if (status != cudaSuccess) throw_cuda_error(status, doing);
 }
 
 }  // namespace menet

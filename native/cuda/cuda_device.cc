@@ -32,18 +32,21 @@ class CudaDevice : public Device {
 
   DeviceKind kind() const override { return DeviceKind::kCuda; }
   std::string name() const override { return "cuda:" + std::to_string(ordinal_); }
-  Allocator& allocator() override {
-    use();
-    return *allocator_;
-  }
+  Allocator& allocator() override { return *allocator_; }  // never throws: it is freed to as well
 
   void write(void* device, const void* host, size_t bytes) override {
-    use();
+    use_for("writing", bytes);
     for (size_t done = 0; done < bytes; done += kChunk) {
       const size_t size = std::min(kChunk, bytes - done);
       const Pinned staging = pinned_.take(size);
       std::memcpy(staging.data, static_cast<const char*>(host) + done, size);
-      copy(static_cast<char*>(device) + done, staging.data, size, cudaMemcpyHostToDevice, staging);
+      try {
+        copy(static_cast<char*>(device) + done, staging.data, size, cudaMemcpyHostToDevice,
+             staging);
+      } catch (...) {
+        pinned_.give_back(staging);
+        throw;
+      }
       pinned_.give_back_when_copied(staging);
     }
   }
@@ -57,8 +60,8 @@ class CudaDevice : public Device {
   }
 
   std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) override {
-    use();
-    auto pending = std::make_unique<Read>(pinned_, bytes);
+    use_for("reading", bytes);
+    auto pending = std::make_unique<Read>(*this, bytes);
     copy(pending->staging.data, device, bytes, cudaMemcpyDeviceToHost, pending->staging);
     return pending;
   }
@@ -70,27 +73,44 @@ class CudaDevice : public Device {
 
  private:
   struct Read : PendingRead {
-    Read(PinnedPool& pool, size_t bytes) : pool(pool), bytes(bytes), staging(pool.take(bytes)) {}
-    ~Read() override { pool.give_back(staging); }
+    Read(CudaDevice& device, size_t bytes)
+        : device(device), bytes(bytes), staging(device.pinned_.take(bytes)) {}
+    ~Read() override { device.pinned_.give_back(staging); }
     Read(const Read&) = delete;
     Read& operator=(const Read&) = delete;
 
     void finish(void* host) override {
-      check(cudaEventSynchronize(staging.copied), "reading from the device");
+      const cudaError_t status = cudaEventSynchronize(staging.copied);
+      if (status != cudaSuccess) device.fail(status, "reading", bytes);
       if (bytes > 0) std::memcpy(host, staging.data, bytes);
     }
 
-    PinnedPool& pool;
+    CudaDevice& device;
     size_t bytes;
     Pinned staging;
   };
 
+  [[noreturn]] void fail(cudaError_t status, const char* doing, size_t bytes) const {
+    const char* op = last_op();
+    throw_cuda_error(status, std::string(doing) + " " + std::to_string(bytes) + " bytes on " +
+                                 name() + " (" +
+                                 std::to_string(allocator_->statistics().bytes_in_use) + " held)" +
+                                 (op == nullptr ? "" : std::string(", after ") + op));
+  }
+
   // Devices are chosen for each host thread.
   void use() const { check(cudaSetDevice(ordinal_), name().c_str()); }
+  void use_for(const char* doing, size_t bytes) const {
+    const cudaError_t status = cudaSetDevice(ordinal_);
+    if (status != cudaSuccess) fail(status, doing, bytes);
+  }
 
   void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, const Pinned& staging) {
-    check(cudaMemcpyAsync(to, from, bytes, kind, stream_), "copying");
-    check(cudaEventRecord(staging.copied, stream_), "copying");
+    cudaError_t status = cudaMemcpyAsync(to, from, bytes, kind, stream_);
+    if (status == cudaSuccess) status = cudaEventRecord(staging.copied, stream_);
+    if (status != cudaSuccess) {
+      fail(status, kind == cudaMemcpyHostToDevice ? "writing" : "reading", bytes);
+    }
   }
 
   int ordinal_;

@@ -31,6 +31,14 @@ struct Driver {
   MENET_DRIVER_FUNCTION(cuMemSetAccess);
   MENET_DRIVER_FUNCTION(cuMemUnmap);
   MENET_DRIVER_FUNCTION(cuMemRelease);
+  MENET_DRIVER_FUNCTION(cuGetErrorName);
+
+  void check(CUresult status, const char* doing) const {
+    if (status == CUDA_SUCCESS) return;
+    const char* name = "an unknown error";
+    cuGetErrorName(status, &name);
+    throw DeviceError(std::string(doing) + ": the CUDA driver says " + name);
+  }
 };
 
 // Physical memory in units of one size, each mapped when it is first needed: a multiple of
@@ -56,6 +64,7 @@ class DeviceArena : public Arena {
   size_t unit() const override { return kUnit; }
 
   bool commit(size_t offset, size_t bytes) override {
+    check(cudaSetDevice(ordinal_), "allocate");
     for (size_t done = 0; done < bytes; done += kUnit) {
       if (map(offset + done)) continue;
       unmap(offset, done);
@@ -65,32 +74,36 @@ class DeviceArena : public Arena {
   }
 
   void decommit(size_t offset, size_t bytes) override {
-    cudaSetDevice(ordinal_);
-    cudaDeviceSynchronize();  // kernels that were started may still use it
+    check(cudaSetDevice(ordinal_), "releasing memory");
+    check(cudaDeviceSynchronize(), "releasing memory");  // kernels that run may still use it
     unmap(offset, bytes);
   }
 
  private:
+  // False where the device has no more.
   bool map(size_t offset) {
     CUmemAllocationProp properties{};
     properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
     properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, ordinal_};
     CUmemGenericAllocationHandle handle = 0;
-    if (driver_.cuMemCreate(&handle, kUnit, &properties, 0) != CUDA_SUCCESS) return false;
+    const CUresult created = driver_.cuMemCreate(&handle, kUnit, &properties, 0);
+    if (created == CUDA_ERROR_OUT_OF_MEMORY) return false;
+    driver_.check(created, "allocate");
     const CUdeviceptr address = base_ + offset;
-    const bool mapped = driver_.cuMemMap(address, kUnit, 0, handle, 0) == CUDA_SUCCESS;
+    const CUresult mapped = driver_.cuMemMap(address, kUnit, 0, handle, 0);
     // The mapping keeps the memory alive.
-    driver_.cuMemRelease(handle);
-    if (!mapped) return false;
+    driver_.check(driver_.cuMemRelease(handle), "allocate");
+    driver_.check(mapped, "allocate");
     CUmemAccessDesc access{properties.location, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
-    if (driver_.cuMemSetAccess(address, kUnit, &access, 1) == CUDA_SUCCESS) return true;
-    driver_.cuMemUnmap(address, kUnit);
-    return false;
+    const CUresult opened = driver_.cuMemSetAccess(address, kUnit, &access, 1);
+    if (opened != CUDA_SUCCESS) unmap(offset, kUnit);
+    driver_.check(opened, "allocate");
+    return true;
   }
 
   void unmap(size_t offset, size_t bytes) {
     for (size_t done = 0; done < bytes; done += kUnit) {
-      driver_.cuMemUnmap(base_ + offset + done, kUnit);
+      driver_.check(driver_.cuMemUnmap(base_ + offset + done, kUnit), "releasing memory");
     }
   }
 

@@ -74,6 +74,7 @@ T* dynamic_shared() {
 template <typename... Parameters>
 void start_kernel(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t,
                   Parameters... arguments) {
+  if (!shim::starts_kernel()) return;
   shim::run_grid(grid.blocks, grid.threads, grid.shared, [=] { kernel(arguments...); });
 }
 
@@ -97,6 +98,7 @@ void launch(const Call& call, void (*kernel)(Parameters...), const Grid& grid,
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
   start_kernel<Parameters...>(kernel, grid, static_cast<cudaStream_t>(call.device().stream()),
                               arguments...);
+  call.device().started(call.name());
   check(cudaGetLastError(), call.name());
 }
 

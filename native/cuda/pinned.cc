@@ -29,12 +29,35 @@ Pinned PinnedPool::take(size_t bytes) {
     free_.erase(found);
     return block;
   }
+  return make(size);
+}
+
+Pinned PinnedPool::make(size_t size) {
   Pinned block;
   block.bytes = size;
-  check(cudaMallocHost(&block.data, size), "allocating page-locked memory");
-  check(cudaEventCreateWithFlags(&block.copied, cudaEventBlockingSync | cudaEventDisableTiming),
-        "creating an event");
+  cudaError_t status = cudaMallocHost(&block.data, size);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    release_free();
+    status = cudaMallocHost(&block.data, size);
+  }
+  if (status != cudaSuccess) {
+    throw_cuda_error(status, "allocating " + std::to_string(size) + " bytes of page-locked memory");
+  }
+  status = cudaEventCreateWithFlags(&block.copied, cudaEventBlockingSync | cudaEventDisableTiming);
+  if (status != cudaSuccess) {
+    cudaFreeHost(block.data);
+    throw_cuda_error(status, "creating an event");
+  }
   return block;
+}
+
+void PinnedPool::release_free() {
+  for (const auto& [size, block] : free_) {
+    check(cudaEventDestroy(block.copied), "releasing page-locked memory");
+    check(cudaFreeHost(block.data), "releasing page-locked memory");
+  }
+  free_.clear();
 }
 
 void PinnedPool::give_back(const Pinned& block) {
@@ -54,8 +77,11 @@ void PinnedPool::reap() {
     const Pinned& oldest = copying_.front();
     if (copying_bytes_ > kMostCopying) {
       check(cudaEventSynchronize(oldest.copied), "copying to the device");
-    } else if (cudaEventQuery(oldest.copied) != cudaSuccess) {
-      return;
+    } else {
+      const cudaError_t status = cudaEventQuery(oldest.copied);
+      if (status == cudaErrorNotReady) cudaGetLastError();  // which would have it as an error
+      if (status == cudaErrorNotReady) return;
+      check(status, "copying to the device");
     }
     copying_bytes_ -= oldest.bytes;
     free_.insert({oldest.bytes, oldest});

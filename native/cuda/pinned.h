@@ -27,7 +27,10 @@ class PinnedPool {
   void give_back_when_copied(const Pinned& block);
 
  private:
-  void reap();  // under the lock
+  // Under the lock:
+  void reap();
+  Pinned make(size_t size);
+  void release_free();
 
   std::mutex mutex_;
   std::multimap<size_t, Pinned> free_;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Model } from '../models/model.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
+import { abandonTape } from './abandon_tape.js';
 import type { Optimizer } from './optimizer.js';
 
 /** Loss and logits of a training step; the caller disposes them. */
@@ -30,18 +31,21 @@ export function lossGradients(
 ): StepOutput & { gradients: tf.NamedTensorMap } {
   const features = frozenBackbone ? model.features(images) : undefined;
   let logits: tf.Tensor2D | undefined;
+  let value: tf.Scalar | undefined;
   try {
     const forward = () =>
       features
         ? model.classify(features, { training: true })
         : model.apply(images, { training: true });
-    const { value, grads } = tf.variableGrads(() => {
+    const { grads } = tf.variableGrads(() => {
       logits = tf.keep(forward());
-      return loss(logits);
+      value = loss(logits);
+      return value;
     }, [...parameters]);
-    return { loss: value, logits: logits!, gradients: grads };
+    return { loss: value!, logits: logits!, gradients: grads };
   } catch (error) {
-    logits?.dispose();
+    abandonTape();
+    tf.dispose([logits, value]);
     throw error;
   } finally {
     features?.dispose();

@@ -23,6 +23,9 @@ extern Index thread_index, block_index, block_size, grid_size;
 // of a block wait at different barriers or one ends while others wait, and where a stack ran over.
 void run_grid(Index blocks, Index threads, size_t shared_bytes, const std::function<void()>& body);
 
+// Whether the launch goes well and its kernel runs (shim/faults.h).
+bool starts_kernel();
+
 // A barrier of the block or of the thread's warp. The place in the source tells barriers apart.
 struct Place {
   const char* file;

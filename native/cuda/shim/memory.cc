@@ -3,7 +3,9 @@
 #include <cstring>
 
 #include "core/host_arena.h"
+#include "cuda/check.h"
 #include "cuda/device_memory.h"
+#include "cuda/shim/faults.h"
 
 namespace menet {
 
@@ -12,6 +14,9 @@ namespace {
 class PoisoningAllocator : public Allocator {
  public:
   void* allocate(size_t bytes) override {
+    const cudaError_t status = shim::reach(shim::Site::kAllocation);
+    if (status == cudaErrorMemoryAllocation) throw_out_of_memory(bytes, statistics());
+    check(status, "allocate");
     void* pointer = memory_->allocate(bytes);
     if (bytes > 0) std::memset(pointer, 0xff, bytes);
     return pointer;

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "cuda/shim/faults.h"
+
 namespace {
 
 constexpr int kRuntime = 13000;
@@ -28,6 +30,10 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorLaunchOutOfResources:
+      return "cudaErrorLaunchOutOfResources";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
     default:
       return "cudaErrorUnknown";
   }
@@ -35,7 +41,7 @@ const char* cudaGetErrorName(cudaError_t error) {
 
 const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(error); }
 
-cudaError_t cudaGetLastError() { return cudaSuccess; }
+cudaError_t cudaGetLastError() { return menet::shim::take_launch_error(); }
 
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = driver();
@@ -60,39 +66,49 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device >= 0 && device < devices() ? cudaSuccess : cudaErrorInvalidDevice;
+  return device >= 0 && device < devices() ? menet::shim::lost() : cudaErrorInvalidDevice;
 }
 
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaDeviceSynchronize() { return menet::shim::lost(); }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = nullptr;
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return menet::shim::lost(); }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = nullptr;
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return menet::shim::lost(); }
+cudaError_t cudaEventQuery(cudaEvent_t) { return menet::shim::lost(); }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return menet::shim::lost(); }
+cudaError_t cudaEventDestroy(cudaEvent_t) { return menet::shim::lost(); }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  const cudaError_t status = menet::shim::reach(menet::shim::Site::kPinned);
+  if (status != cudaSuccess) return status;
   *pointer = std::malloc(bytes);
   return *pointer == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  if (bytes > 0) std::memmove(to, from, bytes);
+cudaError_t cudaFreeHost(void* pointer) {
+  std::free(pointer);
   return cudaSuccess;
 }
 
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t) {
+  const cudaError_t status = menet::shim::reach(menet::shim::Site::kCopy);
+  if (status == cudaSuccess && bytes > 0) std::memmove(to, from, bytes);
+  return status;
+}
+
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
-  if (bytes > 0) std::memset(to, value, bytes);
-  return cudaSuccess;
+  const cudaError_t status = menet::shim::reach(menet::shim::Site::kLaunch);
+  if (status == cudaSuccess && bytes > 0) std::memset(to, value, bytes);
+  return status;
 }
