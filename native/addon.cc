@@ -119,6 +119,8 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("threads", &Addon::Guard<&Addon::Threads>),
                              InstanceMethod("isa", &Addon::Guard<&Addon::InstructionSet>),
                              InstanceMethod("memory", &Addon::Guard<&Addon::Memory>),
+                             InstanceMethod("startProfile", &Addon::Guard<&Addon::StartProfile>),
+                             InstanceMethod("finishProfile", &Addon::Guard<&Addon::FinishProfile>),
                              InstanceMethod("resetPeak", &Addon::Guard<&Addon::ResetPeak>),
                              InstanceMethod("releaseCache", &Addon::Guard<&Addon::ReleaseCache>),
                          });
@@ -349,6 +351,27 @@ class Addon : public Napi::Addon<Addon> {
     object.Set("systemAllocations", static_cast<double>(s.system_allocations));
     object.Set("buffers", static_cast<double>(buffers_.size()));
     return object;
+  }
+
+  Napi::Value StartProfile(const Napi::CallbackInfo& info) {
+    DeviceOf(info, 0).start_profile();
+    return info.Env().Undefined();
+  }
+
+  // finishProfile(device) -> [{ op, kernel, launches, milliseconds, bytes }]
+  Napi::Value FinishProfile(const Napi::CallbackInfo& info) {
+    const std::vector<KernelTime> times = DeviceOf(info, 0).finish_profile();
+    Napi::Array array = Napi::Array::New(info.Env(), times.size());
+    for (uint32_t i = 0; i < times.size(); ++i) {
+      Napi::Object object = Napi::Object::New(info.Env());
+      object.Set("op", times[i].op);
+      object.Set("kernel", times[i].kernel);
+      object.Set("launches", static_cast<double>(times[i].launches));
+      object.Set("milliseconds", times[i].milliseconds);
+      object.Set("bytes", times[i].bytes);
+      array.Set(i, object);
+    }
+    return array;
   }
 
   Napi::Value ResetPeak(const Napi::CallbackInfo& info) {

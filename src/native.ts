@@ -31,6 +31,16 @@ export interface NativeMemory {
   buffers: number;
 }
 
+/** All launches of one kernel by one op between startProfile and finishProfile. */
+export interface KernelTime {
+  op: string;
+  kernel: string;
+  launches: number;
+  milliseconds: number;
+  /** of the buffers that its arguments point to, each once in a launch */
+  bytes: number;
+}
+
 /** A device as the native core lists it; what it does not know is 0 or empty. */
 export interface NativeDevice {
   name: string;
@@ -66,6 +76,9 @@ export interface Native {
   threads(count?: number): number;
   isa(): 'generic' | 'avx2' | 'avx512';
   memory(device?: string): NativeMemory;
+  /** Times single kernels of a GPU from now on; the CPU has none. */
+  startProfile(device: string): void;
+  finishProfile(device: string): KernelTime[];
   resetPeak(device?: string): void;
   releaseCache(device?: string): void;
   readonly images: NativeImages;

@@ -96,6 +96,15 @@ class CachingAllocator : public CountingAllocator {
     free_.insert({block->second.size, block->first});
   }
 
+  std::pair<const void*, size_t> block_at(const void* pointer) const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto block = blocks_.upper_bound(const_cast<char*>(static_cast<const char*>(pointer)));
+    if (block == blocks_.begin()) return {nullptr, 0};
+    --block;
+    const bool inside = block->second.used && pointer < block->first + block->second.size;
+    return {block->first, inside ? block->second.size : 0};
+  }
+
   void release_cache() override {
     std::lock_guard<std::mutex> lock(mutex_);
     if (blocks_.empty() || blocks_.rbegin()->second.used) return;
@@ -187,6 +196,15 @@ class PlainAllocator : public CountingAllocator {
     count_returned(found->second);
     sizes_.erase(found);
     std::free(pointer);
+  }
+
+  std::pair<const void*, size_t> block_at(const void* pointer) const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto block = sizes_.upper_bound(const_cast<void*>(pointer));
+    if (block == sizes_.begin()) return {nullptr, 0};
+    --block;
+    const bool inside = pointer < static_cast<const char*>(block->first) + block->second;
+    return {block->first, inside ? block->second : 0};
   }
 
   void release_cache() override {}

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace menet {
 
@@ -42,6 +43,8 @@ class Allocator {
   virtual void free(void* pointer) = 0;
   virtual void release_cache() = 0;  // gives cached memory back to the system
   virtual AllocatorStatistics statistics() const = 0;
+  // The block in use that the pointer is into, and its size; of no size where there is none.
+  virtual std::pair<const void*, size_t> block_at(const void* pointer) const = 0;
   virtual void reset_peak() = 0;
   virtual void limit(size_t bytes) = 0;  // of bytes_reserved, from now on
 };

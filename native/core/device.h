@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,17 @@ class PendingRead {
   virtual void finish(void* host) = 0;  // waits for them; on any thread, once
 };
 
+// All launches of one kernel by one op since the profile was started.
+struct KernelTime {
+  std::string op;
+  std::string kernel;
+  int64_t launches = 0;
+  double milliseconds = 0;
+  double bytes = 0;  // of the buffers that its arguments point to, each once in a launch
+};
+
+class Profile;
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -33,6 +45,11 @@ class Device {
   // or freed at once.
   virtual std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) = 0;
   virtual void* stream() { return nullptr; }  // cudaStream_t where there is one
+
+  // Times of single kernels between the two calls (cuda/profile.h); the CPU has none.
+  virtual void start_profile() {}
+  virtual std::vector<KernelTime> finish_profile() { return {}; }
+  virtual Profile* profile() { return nullptr; }  // between the two
 
   // The op that was started last: what fails behind the caller's back may be it.
   void started(const char* op) { last_op_ = op; }

@@ -11,6 +11,7 @@
 #include "cuda/device_memory.h"
 #include "cuda/pinned.h"
 #include "cuda/probe.h"
+#include "cuda/profile.h"
 
 namespace menet {
 
@@ -71,6 +72,14 @@ class CudaDevice : public Device {
     return stream_;
   }
 
+  void start_profile() override { profile_ = std::make_unique<Profile>(*this, stream_); }
+  std::vector<KernelTime> finish_profile() override {
+    if (!profile_) return {};
+    const std::unique_ptr<Profile> finished = std::move(profile_);
+    return finished->finish();
+  }
+  Profile* profile() override { return profile_.get(); }
+
  private:
   struct Read : PendingRead {
     Read(CudaDevice& device, size_t bytes)
@@ -117,6 +126,7 @@ class CudaDevice : public Device {
   cudaStream_t stream_ = nullptr;
   std::unique_ptr<Allocator> allocator_;
   PinnedPool pinned_;
+  std::unique_ptr<Profile> profile_;
 };
 
 std::string version(int number) {

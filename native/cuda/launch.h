@@ -6,6 +6,7 @@
 
 #include "core/op.h"
 #include "cuda/check.h"
+#include "cuda/profile.h"
 
 namespace menet {
 
@@ -96,8 +97,14 @@ template <typename... Parameters>
 void launch(const Call& call, void (*kernel)(Parameters...), const Grid& grid,
             typename Same<Parameters>::Type... arguments) {
   if (grid.blocks.x == 0 || grid.blocks.y == 0 || grid.blocks.z == 0) return;
+  Profile* profile = call.device().profile();
+  if (profile != nullptr) {
+    profile->begin(call.name(), reinterpret_cast<const void*>(kernel));
+    (profile->argument(arguments), ...);
+  }
   start_kernel<Parameters...>(kernel, grid, static_cast<cudaStream_t>(call.device().stream()),
                               arguments...);
+  if (profile != nullptr) profile->end();
   call.device().started(call.name());
   check(cudaGetLastError(), call.name());
 }

@@ -24,6 +24,9 @@ class PoisoningAllocator : public Allocator {
   void free(void* pointer) override { memory_->free(pointer); }
   void release_cache() override { memory_->release_cache(); }
   AllocatorStatistics statistics() const override { return memory_->statistics(); }
+  std::pair<const void*, size_t> block_at(const void* pointer) const override {
+    return memory_->block_at(pointer);
+  }
   void reset_peak() override { memory_->reset_peak(); }
   void limit(size_t bytes) override { memory_->limit(bytes); }
 

@@ -2,9 +2,15 @@
 // it pretends to have (13.0 = 13000; 0: none), MENET_SHIM_DEVICES how many GPUs (2).
 #include <cuda_runtime.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "cuda/shim/faults.h"
+
+// Timed ones alone are objects; the others are null.
+struct CUevent_st {
+  std::chrono::steady_clock::time_point recorded;
+};
 
 namespace {
 
@@ -83,10 +89,33 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return menet::shim::lost(); }
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  if (event != nullptr) event->recorded = std::chrono::steady_clock::now();
+  return menet::shim::lost();
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  *milliseconds = std::chrono::duration<float, std::milli>(to->recorded - from->recorded).count();
+  return menet::shim::lost();
+}
+
+// The names of functions do not outlive the compiler here.
+cudaError_t cudaFuncGetName(const char** name, const void*) {
+  *name = "kernel";
+  return cudaSuccess;
+}
+
 cudaError_t cudaEventQuery(cudaEvent_t) { return menet::shim::lost(); }
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return menet::shim::lost(); }
-cudaError_t cudaEventDestroy(cudaEvent_t) { return menet::shim::lost(); }
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return menet::shim::lost();
+}
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
   const cudaError_t status = menet::shim::reach(menet::shim::Site::kPinned);
