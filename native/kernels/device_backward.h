@@ -4,6 +4,7 @@
 
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
+#include "kernels/gradient_product.h"
 
 namespace menet {
 
@@ -129,17 +130,23 @@ GradientEnd<T> gradient_end(Call& call, const Source<T>& in, T* d_in, int64_t pi
   return end;
 }
 
-// Both gradients of a grouped 1x1 convolution of end.in.
-template <typename T>
-void launch_pointwise_gradients(Call& call, const T* weights, const WeightLayout& layout,
-                                const GradientEnd<T>& end, const Gradient<T>& dz,
-                                const Shuffle& shuffle, int64_t pixels, T* d_weights) {
-  launch_product<T>(call, GradientPixels<T>{dz, shuffle, layout.channels},
-                    TransposedWeights<T>{weights, layout}, end,
-                    {pixels, layout.depth, layout.channels, layout.groups});
-  launch_weight_gradient(call, SourceChannels<T>{end.in, layout.depth},
-                         GradientColumns<T>{dz, shuffle, layout.channels}, layout, pixels,
-                         d_weights);
+// Both gradients of a grouped 1x1 convolution of end.in; without end.d_in, the weights' alone.
+// The tiles of end's sums are set.
+template <typename S>
+void launch_pointwise_gradients(Call& call, const Compute<S>* weights, const WeightLayout& layout,
+                                GradientEnd<S>& end, const Gradient<S>& dz, const Shuffle& shuffle,
+                                int64_t pixels, Compute<S>* d_weights) {
+  launch_gradient_product(call, weights, pointwise_shape(layout, pixels), end, dz, shuffle,
+                          d_weights);
+}
+
+// The same of a dense 3x3 convolution of few channels, over the pixels of its input.
+template <typename S>
+void launch_window_gradients(Call& call, const Compute<S>* weights, const WeightLayout& layout,
+                             GradientEnd<S>& end, const Gradient<S>& dz, const Map& map,
+                             int64_t pixels, Compute<S>* d_weights) {
+  launch_gradient_product(call, weights, window_shape(layout, map, pixels), end, dz,
+                          unshuffled(layout.channels), d_weights);
 }
 
 // Both gradients of a dense 3x3 convolution of end.in; without d_in, the weights' alone.

@@ -53,7 +53,7 @@ struct GradientEnd {
   bool accumulate;    // raw input: add to d_in
   const T* residual;  // raw input: adds residual where residual_mask > 0
   const T* residual_mask;
-  TileSums<T> sums, gate_sums;  // of a normalised input
+  TileSums<Compute<T>> sums, gate_sums;  // of a normalised input
 
   template <typename Part>
   __device__ void operator()(Part& part, int64_t first, int64_t count) const {

@@ -3,6 +3,7 @@
 
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
+#include "kernels/forward_product.h"
 
 namespace menet {
 
@@ -62,12 +63,18 @@ DeviceNormalization<T> measured(Call& call, const BatchNorm<T>& bn, int64_t pixe
   return batch_normalization(call, bn, moments, shuffle, statistics);
 }
 
-// A grouped 1x1 convolution.
-template <typename T, typename End>
-void launch_pointwise(const Call& call, const Source<T>& in, const T* weights,
-                      const WeightLayout& layout, const End& end, int64_t pixels) {
-  launch_product<T>(call, SourcePixels<T>{in, layout.depth}, GroupWeights<T>{weights, layout}, end,
-                    {pixels, layout.channels, layout.depth, layout.groups});
+// A grouped 1x1 convolution. end.moments.tile is set.
+template <typename S>
+void launch_pointwise(const Call& call, const Source<S>& in, const Compute<S>* weights,
+                      const WeightLayout& layout, ProductEnd<S>& end, int64_t pixels) {
+  launch_forward_product(call, in, weights, pointwise_shape(layout, pixels), end);
+}
+
+// A dense 3x3 convolution of few channels.
+template <typename S>
+void launch_window(const Call& call, const Source<S>& in, const Map& map, const Compute<S>* weights,
+                   const WeightLayout& layout, ProductEnd<S>& end, int64_t out_pixels) {
+  launch_forward_product(call, in, weights, window_shape(layout, map, out_pixels), end);
 }
 
 template <typename T, typename End>

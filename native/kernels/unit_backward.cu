@@ -82,7 +82,7 @@ class Backward {
   }
 
   // Both gradients of a 1x1 convolution.
-  void pointwise(const Convolution& w, const GradientEnd<T>& end, const Gradient<T>& dz,
+  void pointwise(const Convolution& w, GradientEnd<T>& end, const Gradient<T>& dz,
                  const Shuffle& shuffle, int64_t pixels, T* d_weights) {
     launch_pointwise_gradients(call_, w.weights, w.layout, end, dz, shuffle, pixels, d_weights);
   }
@@ -120,7 +120,7 @@ class Backward {
   Gradient<T> branch() {
     const int64_t side = u_.side;
     T* d_mixed = call_.scratch<T>(u_.out_pixels() * side);
-    const GradientEnd<T> evolve =
+    GradientEnd<T> evolve =
         gradient_end(call_, normalized<T>(t_.zs, side, n_.conv, true), d_mixed, u_.out_pixels());
     pointwise(u_.evolve, evolve, d_evolved_, unshuffled(u_.width), u_.out_pixels(),
               g_.evolve.weights);
@@ -128,10 +128,10 @@ class Backward {
         behind(u_.conv.bn, n_.conv, evolve.sums, unshuffled(side), g_.conv, d_mixed, t_.zs);
 
     T* d_merged = call_.scratch<T>(u_.pixels() * side);
-    const GradientEnd<T> conv =
+    GradientEnd<T> conv =
         gradient_end(call_, normalized<T>(t_.zm, side, n_.merge, true), d_merged, u_.pixels());
-    launch_conv3x3_gradients(call_, u_.conv.weights, u_.conv.layout, conv, dzs, u_.map, u_.batch,
-                             g_.conv.weights);
+    launch_window_gradients(call_, u_.conv.weights, u_.conv.layout, conv, dzs, u_.map, u_.pixels(),
+                            g_.conv.weights);
     return behind(u_.merge.bn, n_.merge, conv.sums, unshuffled(side), g_.merge, d_merged, t_.zm);
   }
 
@@ -145,9 +145,9 @@ class Backward {
         end, u_.pixels(), u_.width);
     launch_depthwise_weights(call_, end.in, dz2, u_.map, u_.out_pixels(), g_.depthwise.weights);
     if (u_.side > 0) {
-      launch_weight_gradient(call_, SourceChannels<T>{end.in, u_.width},
-                             GradientColumns<T>{dzm, unshuffled(u_.side), u_.side}, u_.merge.layout,
-                             u_.pixels(), g_.merge.weights);
+      GradientEnd<T> weights{};
+      weights.in = end.in;
+      pointwise(u_.merge, weights, dzm, unshuffled(u_.side), u_.pixels(), g_.merge.weights);
     }
     return behind(u_.compress.bn, n_.compress, end.sums, shuffle_of(u_), g_.compress, d_shuffled,
                   t_.z1);
@@ -169,8 +169,8 @@ class Backward {
 
   // merge_evolve: the merge convolution's input h is a tensor of its own.
   void merge(const Gradient<T>& dzm) {
-    pointwise(u_.merge, gradient_end(call_, raw<T>(t_.h, u_.width), g_.h, u_.pixels()), dzm,
-              unshuffled(u_.side), u_.pixels(), g_.merge.weights);
+    GradientEnd<T> end = gradient_end(call_, raw<T>(t_.h, u_.width), g_.h, u_.pixels());
+    pointwise(u_.merge, end, dzm, unshuffled(u_.side), u_.pixels(), g_.merge.weights);
   }
 
   Call& call_;

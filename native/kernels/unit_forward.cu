@@ -78,9 +78,10 @@ class Forward {
   void pointwise(const Source<T>& in, const Convolution& w, int64_t pixels, T* z,
                  const Shuffle& shuffle, DeviceNormalization<T>& n) {
     const int64_t channels = w.layout.groups * w.layout.channels;
-    n = normalization(w.bn, pixels, shuffle, [&](const TileSums<T>& moments) {
-      launch_pointwise(call_, in, w.weights, w.layout, StoreEnd<T>{z, channels, shuffle, moments},
-                       pixels);
+    n = normalization(w.bn, pixels, shuffle, [&](TileSums<T>& moments) {
+      ProductEnd<T> end{z, channels, shuffle, moments};
+      launch_pointwise(call_, in, w.weights, w.layout, end, pixels);
+      moments = end.moments;
     });
   }
 
@@ -114,9 +115,11 @@ class Forward {
     const int64_t side = u_.side;
     const Shuffle straight = unshuffled(side);
     pointwise(shuffled_source(u_, t_, n_), u_.merge, u_.pixels(), t_.zm, straight, n_.merge);
-    n_.conv = normalization(u_.conv.bn, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
-      launch_conv3x3(call_, normalized<T>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
-                     u_.conv.layout, StoreEnd<T>{t_.zs, side, straight, moments}, u_.out_pixels());
+    n_.conv = normalization(u_.conv.bn, u_.out_pixels(), straight, [&](TileSums<T>& moments) {
+      ProductEnd<T> end{t_.zs, side, straight, moments};
+      launch_window(call_, normalized<T>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
+                    u_.conv.layout, end, u_.out_pixels());
+      moments = end.moments;
     });
     pointwise(normalized<T>(t_.zs, side, n_.conv, true), u_.evolve, u_.out_pixels(), t_.ze,
               unshuffled(u_.width), n_.evolve);
@@ -134,8 +137,9 @@ class Forward {
                   stride, pixels);
     } else {
       const auto n = running_normalization(call_, u_.expand.bn, unshuffled(u_.expanded));
-      launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout,
-                       JoinEnd<T>{t_.y, stride, n.mean, n.scale, n.offset, shortcut}, pixels);
+      ProductEnd<T> end{t_.y,     stride,  unshuffled(u_.expanded), {}, n.mean, n.scale,
+                        n.offset, shortcut};
+      launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout, end, pixels);
     }
     if (!down) return;
     launch(call_, average_pool<T>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,

@@ -28,15 +28,16 @@ void run(Call& call) {
   const WeightLayout& layout = s.pointwise.layout;
   if (!training) {
     const auto n2 = running_normalization(call, s.pointwise.bn, straight);
-    return launch_pointwise(call, hidden, s.pointwise.weights, layout,
-                            JoinEnd<T>{y, s.out(), n2.mean, n2.scale, n2.offset, nullptr}, pixels);
+    ProductEnd<T> end{y, s.out(), straight, {}, n2.mean, n2.scale, n2.offset};
+    return launch_pointwise(call, hidden, s.pointwise.weights, layout, end, pixels);
   }
   T* z2 = call.outputs[2].as<T>();
-  const auto n2 = measured(call, s.pointwise.bn, pixels, straight, statistics + 2 * s.in(),
-                           [&](const TileSums<T>& moments) {
-                             launch_pointwise(call, hidden, s.pointwise.weights, layout,
-                                              StoreEnd<T>{z2, s.out(), straight, moments}, pixels);
-                           });
+  const auto n2 = measured(
+      call, s.pointwise.bn, pixels, straight, statistics + 2 * s.in(), [&](TileSums<T>& moments) {
+        ProductEnd<T> end{z2, s.out(), straight, moments};
+        launch_pointwise(call, hidden, s.pointwise.weights, layout, end, pixels);
+        moments = end.moments;
+      });
   launch_join(call, normalized<T>(z2, s.out(), n2, false), static_cast<const T*>(nullptr), y,
               s.out(), pixels);
 }
@@ -53,7 +54,7 @@ void run_gradient(Call& call) {
   const Gradient<T> dz2 = behind_join<T>(call, s.pointwise.bn, n2, {output(5), output(6)},
                                          input(kDy), input(kY), s.out(), input(kZ2), pixels);
   T* d_hidden = call.scratch<T>(pixels * s.in());
-  const GradientEnd<T> hidden =
+  GradientEnd<T> hidden =
       gradient_end(call, normalized<T>(input(kZ1), s.in(), n1, true), d_hidden, pixels);
   launch_pointwise_gradients(call, s.pointwise.weights, s.pointwise.layout, hidden, dz2, wide,
                              pixels, output(4));

@@ -1,6 +1,7 @@
 #include "cuda/shim/grid.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -26,12 +27,19 @@ constexpr int kPoison = 0xff;                      // NaN in every float type
 
 enum class State { kReady, kAtWarp, kAtBlock, kDone };
 
+struct Copy {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+
 struct Thread {
   Fiber fiber;
   State state = State::kDone;
   bool parked = false;  // its fiber waits for the next block, not somewhere inside a kernel
   Place place{};
   Index index;
+  std::vector<Copy> copies;
 };
 
 struct Warp {
@@ -39,6 +47,7 @@ struct Warp {
   unsigned size = 0;
   unsigned round = 0;    // which of the two sets of values is filled
   WarpValues values[2];  // one is read while threads that are ahead fill the other
+  WarpFragments fragments[2];
 };
 
 struct SharedArray {
@@ -82,7 +91,10 @@ class Block {
   void run() {
     std::memset(dynamic_.get(), kPoison, dynamic_bytes_);
     for (SharedArray& array : arrays_) array.poisoned = false;
-    for (unsigned i = 0; i < count_; ++i) threads_[i]->state = State::kReady;
+    for (unsigned i = 0; i < count_; ++i) {
+      threads_[i]->state = State::kReady;
+      threads_[i]->copies.clear();
+    }
     for (size_t w = 0; w < warps_.size(); ++w) {
       warps_[w].waiting = 0;
       warps_[w].size = std::min(kLanes, count_ - static_cast<unsigned>(w) * kLanes);
@@ -100,6 +112,11 @@ class Block {
   }
 
   unsigned current() const { return current_; }
+  std::vector<Copy>& copies() { return threads_[current_]->copies; }
+  // Thrown by the next round: this may be on a fiber's stack.
+  void note(const std::string& mistake) {
+    if (mistake_.empty()) mistake_ = mistake;
+  }
   Warp& warp() { return warps_[current_ / kLanes]; }
   void* dynamic() const { return dynamic_.get(); }
 
@@ -142,7 +159,7 @@ class Block {
       thread.fiber.resume();
       if (thread.fiber.overflowed()) fail("a thread's stack ran over");
     }
-    if (!diverged_.empty()) fail(std::exchange(diverged_, std::string()));
+    if (!mistake_.empty()) fail(std::exchange(mistake_, std::string()));
     if (!progress) release_block();
   }
 
@@ -171,13 +188,10 @@ class Block {
     for (unsigned i = 0; i < count_; ++i) threads_[i]->state = State::kReady;
   }
 
-  // Thrown by the next round: this may be on a fiber's stack.
   void expect_same_place(const Thread& a, const Thread& b) {
     if (a.place.line == b.place.line && std::strcmp(a.place.file, b.place.file) == 0) return;
-    if (diverged_.empty()) {
-      diverged_ = "threads wait at different barriers, " + to_string(a.place) + " and " +
-                  to_string(b.place);
-    }
+    note("threads wait at different barriers, " + to_string(a.place) + " and " +
+         to_string(b.place));
   }
 
   [[noreturn]] static void fail(const std::string& what) { throw_error("kernel: ", what); }
@@ -186,7 +200,7 @@ class Block {
   unsigned done_ = 0;
   unsigned current_ = 0;
   const std::function<void()>* body_ = nullptr;
-  std::string diverged_;
+  std::string mistake_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<Warp> warps_;
   std::vector<unsigned> order_;
@@ -227,14 +241,37 @@ void block_barrier(Place place) { block().wait(State::kAtBlock, place); }
 
 void warp_barrier(Place place) { block().wait(State::kAtWarp, place); }
 
-const WarpValues& exchange(unsigned long long mine, Place place) {
+// The set that is filled is the same for all threads until the last of them arrives.
+template <typename Values, typename Fill>
+const Values& exchange_in(Values (&sets)[2], Place place, const Fill& fill) {
   Warp& warp = block().warp();
-  // The round is the same for all threads until the last of them arrives.
-  WarpValues& values = warp.values[warp.round % 2];
-  values.of_lane[lane()] = mine;
+  Values& values = sets[warp.round % 2];
+  fill(values);
   if (warp.waiting + 1 == warp.size) ++warp.round;
   block().wait(State::kAtWarp, place);
   return values;
+}
+
+const WarpValues& exchange(unsigned long long mine, Place place) {
+  return exchange_in(block().warp().values, place,
+                     [&](WarpValues& values) { values.of_lane[lane()] = mine; });
+}
+
+const WarpFragments& exchange_fragments(const unsigned long long (&mine)[3], Place place) {
+  return exchange_in(block().warp().fragments, place, [&](WarpFragments& values) {
+    std::memcpy(values.of_lane[lane()], mine, sizeof mine);
+  });
+}
+
+void copy_later(void* to, const void* from, size_t bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from);
+  if (address % bytes != 0) block().note("a copy that is not aligned");
+  block().copies().push_back({to, from, bytes});
+}
+
+void finish_copies() {
+  for (const Copy& copy : block().copies()) std::memcpy(copy.to, copy.from, copy.bytes);
+  block().copies().clear();
 }
 
 unsigned lane() { return block().current() % kLanes; }

@@ -40,6 +40,16 @@ struct WarpValues {
 };
 const WarpValues& exchange(unsigned long long mine, Place place);
 
+// The same with 24 bytes of each.
+struct WarpFragments {
+  unsigned long long of_lane[32][3];
+};
+const WarpFragments& exchange_fragments(const unsigned long long (&mine)[3], Place place);
+
+// Copies that a thread has started, and carries out when it waits for them.
+void copy_later(void* to, const void* from, size_t bytes);
+void finish_copies();
+
 unsigned lane();
 
 // The block's array for this place in the source, the same for all of its threads.

@@ -71,6 +71,22 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 
+// Few multiprocessors, so that small tests have blocks that take several tiles. MENET_SHIM_SHARED:
+// KiB of a block, 227 as on sm_90 where it is not set.
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  const char* text = std::getenv("MENET_SHIM_SHARED");
+  const int block = text == nullptr ? 227 : std::atoi(text);
+  if (attribute == cudaDevAttrMultiProcessorCount) *value = 2;
+  if (attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin) *value = block << 10;
+  if (attribute == cudaDevAttrMaxSharedMemoryPerMultiprocessor) *value = (block + 1) << 10;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+
 cudaError_t cudaSetDevice(int device) {
   return device >= 0 && device < devices() ? menet::shim::lost() : cudaErrorInvalidDevice;
 }
