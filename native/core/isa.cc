@@ -4,10 +4,21 @@
 #include <string>
 
 #include "core/error.h"
+#ifdef MENET_X86
+#include <cpuid.h>
+#endif
 
 namespace menet {
 
 namespace {
+
+#ifdef MENET_X86
+// Not every compiler's __builtin_cpu_supports knows the name.
+bool supports_f16c() {
+  unsigned int a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
 
 Isa best_isa() {
 #ifdef MENET_X86
@@ -15,7 +26,9 @@ Isa best_isa() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     return Isa::kAvx512;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && supports_f16c()) {
+    return Isa::kAvx2;
+  }
 #endif
   return Isa::kGeneric;
 }

@@ -79,6 +79,8 @@ class Call {
   void expect_shape(size_t input, const char* argument, const Shape& shape) const;
   void expect_float(size_t input,
                     const char* argument) const;  // float32; float64 in the test build
+  void expect_activation(size_t input, const char* argument) const;  // those, bfloat16, float16
+  void expect_float_on_cuda(DType dtype) const;  // of ops whose kernels there have no 16-bit types
   template <typename... Parts>
   void expect(bool condition, const Parts&... what) const {
     if (!condition) throw_error(name(), ": ", what...);
@@ -136,5 +138,15 @@ void with_float_type(DType dtype, Body&& body) {
   if (dtype != DType::kFloat32) throw_error("expected dtype float32, got ", name_of(dtype));
   body(float{});
 }
+
+// The same for what activations may be stored as: body(BFloat16{}) and body(Float16{}), too.
+template <typename Body>
+void with_activation_type(DType dtype, Body&& body) {
+  if (dtype == DType::kBFloat16) return body(BFloat16{});
+  if (dtype == DType::kFloat16) return body(Float16{});
+  with_float_type(dtype, body);
+}
+
+inline bool is_half(DType dtype) { return dtype == DType::kBFloat16 || dtype == DType::kFloat16; }
 
 }  // namespace menet

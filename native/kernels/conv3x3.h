@@ -7,26 +7,27 @@
 
 namespace menet {
 
-template <typename T>
+// X and S: what input and output are stored as, X being S but for the stem's images.
+template <typename X, typename S>
 struct Conv3x3Forward {
-  Source<T> in;
+  Source<X> in;
   Map map;
   int64_t out_channels;
-  const T* weights;  // [3][3 * in][pad(out)]
-  T* out;
+  const Compute<S>* weights;  // [3][3 * in][pad(out)]
+  S* out;
 };
 
 inline int64_t conv3x3_forward_scratch(const Map& map, int64_t in, int64_t out) {
   return pad(3 * (map.width + 2) * in) + kPad + map.out_width * pad(out);
 }
 
-template <typename T>
+template <typename X, typename S>
 struct Conv3x3Backward {
-  Source<T> in;
+  Source<X> in;
   Map map;
-  Gradient<T> out;
-  const T* weights;  // [3][out][pad(3 * in)]
-  T* d_in;           // null: not wanted
+  Gradient<S> out;
+  const Compute<S>* weights;  // [3][out][pad(3 * in)]
+  X* d_in;                    // null: not wanted
 };
 
 inline int64_t conv3x3_backward_scratch(const Map& map, int64_t in, int64_t out) {
@@ -36,11 +37,12 @@ inline int64_t conv3x3_backward_scratch(const Map& map, int64_t in, int64_t out)
 
 // Forward: output rows [begin, end) of N·out_height; sums may be null. Backward: images
 // [begin, end); d_weights [3][3 * in][pad(out)] is the thread's accumulator.
-MENET_SIMD_DECLARE(template <typename T>
-                   void conv3x3_forward(const Conv3x3Forward<T>& args, int64_t begin, int64_t end,
-                                        Sums<T>* sums, T* scratch);
-                   template <typename T>
-                   void conv3x3_backward(const Conv3x3Backward<T>& args, int64_t begin, int64_t end,
-                                         T* d_weights, Sums<T>* sums, T* scratch);)
+MENET_SIMD_DECLARE(template <typename X, typename S>
+                   void conv3x3_forward(const Conv3x3Forward<X, S>& args, int64_t begin,
+                                        int64_t end, Sums<Compute<S>>* sums, Compute<S>* scratch);
+                   template <typename X, typename S>
+                   void conv3x3_backward(const Conv3x3Backward<X, S>& args, int64_t begin,
+                                         int64_t end, Compute<S>* d_weights, Sums<Compute<S>>* sums,
+                                         Compute<S>* scratch);)
 
 }  // namespace menet

@@ -10,8 +10,8 @@ namespace {
 
 // Rows are packed without padding between pixels, so what read_padded_row stores
 // behind a pixel's channels is overwritten by the next pixel, and the last row needs slack.
-template <typename T>
-void read_packed_row(const Source<T>& in, const Map& map, int64_t image, int64_t y, T* row) {
+template <typename X, typename T = Compute<X>>
+void read_packed_row(const Source<X>& in, const Map& map, int64_t image, int64_t y, T* row) {
   const int64_t c = in.channels;
   const bool raw = in.scale == nullptr && !in.relu;
   if (!raw || y < 0 || y >= map.height) {
@@ -19,16 +19,23 @@ void read_packed_row(const Source<T>& in, const Map& map, int64_t image, int64_t
     return;
   }
   __builtin_memset(row, 0, static_cast<size_t>(c) * sizeof(T));
-  __builtin_memcpy(row + c, in.z + (image * map.height + y) * map.width * c,
-                   static_cast<size_t>(map.width * c) * sizeof(T));
+  const X* pixels = in.z + (image * map.height + y) * map.width * c;
+  if constexpr (kIsHalf<X>) {
+    for_vectors<T>(map.width * c, [&](int64_t i, auto width) {
+      store(row + c + i, load(pixels + i, width), width);
+    });
+  } else {
+    __builtin_memcpy(row + c, pixels, static_cast<size_t>(map.width * c) * sizeof(T));
+  }
   __builtin_memset(row + (map.width + 1) * c, 0, static_cast<size_t>(c) * sizeof(T));
 }
 
 }  // namespace
 
-template <typename T>
-void conv3x3_forward(const Conv3x3Forward<T>& args, int64_t begin, int64_t end, Sums<T>* sums,
-                     T* scratch) {
+template <typename X, typename S>
+void conv3x3_forward(const Conv3x3Forward<X, S>& args, int64_t begin, int64_t end,
+                     Sums<Compute<S>>* sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Map& map = args.map;
   const int64_t in = args.in.channels;
   const int64_t channels = args.out_channels;
@@ -52,12 +59,8 @@ void conv3x3_forward(const Conv3x3Forward<T>& args, int64_t begin, int64_t end, 
                       stride);
       }
     }
-    T* out = args.out + row * map.out_width * channels;
-    for (int64_t x = 0; x < map.out_width; ++x) {
-      for_vectors<T>(channels, [&](int64_t c, auto width) {
-        store(out + x * channels + c, load(tile + x * stride + c), width);
-      });
-    }
+    write_rows(tile, map.out_width, stride, channels, args.out + row * map.out_width * channels,
+               channels);
     if (sums != nullptr) {
       add_moments(tile, map.out_width, stride, channels, 0, *sums);
       sums->count += map.out_width;
@@ -78,8 +81,8 @@ void scatter_taps(const Map& map, int64_t in, const T* taps, int64_t stride, T* 
   }
 }
 
-template <typename T>
-void write_image(const Conv3x3Backward<T>& args, int64_t image, const T* in, const T* d_in,
+template <typename X, typename S, typename T = Compute<S>>
+void write_image(const Conv3x3Backward<X, S>& args, int64_t image, const T* in, const T* d_in,
                  const BlockSums<T>& sums) {
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
@@ -90,7 +93,7 @@ void write_image(const Conv3x3Backward<T>& args, int64_t image, const T* in, con
       for_vectors<T>(channels, [&](int64_t c, auto width) {
         Vector<T> d = load(d_in + from + c, width);
         if (args.in.relu) d = load(in + from + c, width) > 0 ? d : Vector<T>{};
-        store(args.d_in + offset + c, d, width);
+        d = store_rounded(args.d_in + offset + c, d, width);
         if (args.in.scale != nullptr) {
           sums.add(c, d, load(args.in.z + offset + c, width), args.in.mean, width);
         }
@@ -99,8 +102,8 @@ void write_image(const Conv3x3Backward<T>& args, int64_t image, const T* in, con
   }
 }
 
-template <typename T>
-void backward_row(const Conv3x3Backward<T>& args, int64_t image, int64_t y, const T* in, T* d_in,
+template <typename X, typename S, typename T = Compute<S>>
+void backward_row(const Conv3x3Backward<X, S>& args, int64_t image, int64_t y, const T* in, T* d_in,
                   T* dz, T* taps, T* d_weights) {
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
@@ -121,9 +124,10 @@ void backward_row(const Conv3x3Backward<T>& args, int64_t image, int64_t y, cons
 
 }  // namespace
 
-template <typename T>
-void conv3x3_backward(const Conv3x3Backward<T>& args, int64_t begin, int64_t end, T* d_weights,
-                      Sums<T>* sums, T* scratch) {
+template <typename X, typename S>
+void conv3x3_backward(const Conv3x3Backward<X, S>& args, int64_t begin, int64_t end,
+                      Compute<S>* d_weights, Sums<Compute<S>>* sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
   const int64_t row_size = (map.width + 2) * channels;
@@ -151,10 +155,15 @@ void conv3x3_backward(const Conv3x3Backward<T>& args, int64_t begin, int64_t end
   }
 }
 
-#define INSTANTIATE(T)                                                                        \
-  template void conv3x3_forward<T>(const Conv3x3Forward<T>&, int64_t, int64_t, Sums<T>*, T*); \
-  template void conv3x3_backward<T>(const Conv3x3Backward<T>&, int64_t, int64_t, T*, Sums<T>*, T*);
-MENET_FOR_FLOATS(INSTANTIATE)
+#define INSTANTIATE_PAIR(X, S)                                                         \
+  template void conv3x3_forward<X, S>(const Conv3x3Forward<X, S>&, int64_t, int64_t,   \
+                                      Sums<Compute<S>>*, Compute<S>*);                 \
+  template void conv3x3_backward<X, S>(const Conv3x3Backward<X, S>&, int64_t, int64_t, \
+                                       Compute<S>*, Sums<Compute<S>>*, Compute<S>*);
+#define INSTANTIATE(S) INSTANTIATE_PAIR(S, S)
+MENET_FOR_STORAGE(INSTANTIATE)
+INSTANTIATE_PAIR(float, BFloat16)
+INSTANTIATE_PAIR(float, Float16)
 
 }  // namespace MENET_ISA
 }  // namespace menet

@@ -9,12 +9,12 @@ namespace menet {
 
 constexpr int64_t kDepthwiseRows = 8;  // output rows, or input rows backward, at a time
 
-template <typename T>
+template <typename S>
 struct DepthwiseForward {
-  Source<T> in;
+  Source<S> in;
   Map map;
-  const T* weights;  // [9][pad(channels)]
-  T* out;
+  const Compute<S>* weights;  // [9][pad(channels)]
+  S* out;
   int64_t first_row = 0;  // the output row that `out` begins with
 };
 
@@ -23,16 +23,16 @@ inline int64_t depthwise_forward_scratch(const Map& map, int64_t channels) {
   return (rows * (map.width + 2) + map.out_width) * pad(channels) + kPad;
 }
 
-template <typename T>
+template <typename S>
 struct DepthwiseBackward {
-  Source<T> in;
+  Source<S> in;
   Map map;
-  Gradient<T> out;
-  const T* weights;  // [9][pad(channels)]
+  Gradient<S> out;
+  const Compute<S>* weights;  // [9][pad(channels)]
   // 1×1 merge to merge.channels; merge.da null where there is none
-  Gradient<T> merge;
-  const T* merge_weights;  // [side][pad(channels)]
-  T* d_in;                 // [P][channels]: of the normalised input before relu, or of a raw one
+  Gradient<S> merge;
+  const Compute<S>* merge_weights;  // [side][pad(channels)]
+  S* d_in;  // [P][channels]: of the normalised input before relu, or of a raw one
 };
 
 // Backward, blocks of input rows are counted: ceil(height / kDepthwiseRows) per image.
@@ -49,12 +49,12 @@ inline int64_t depthwise_backward_scratch(const Map& map, int64_t channels, int6
 // Forward: output rows [begin, end) of N·out_height; sums may be null. Backward: blocks
 // [begin, end) of N·depthwise_blocks; d_weights [9][pad(channels)] and d_merge
 // [channels][pad(side)] are the thread's accumulators.
-MENET_SIMD_DECLARE(template <typename T>
-                   void depthwise_forward(const DepthwiseForward<T>& args, int64_t begin,
-                                          int64_t end, Sums<T>* sums, T* scratch);
-                   template <typename T>
-                   void depthwise_backward(const DepthwiseBackward<T>& args, int64_t begin,
-                                           int64_t end, T* d_weights, T* d_merge, Sums<T>* sums,
-                                           T* scratch);)
+MENET_SIMD_DECLARE(template <typename S>
+                   void depthwise_forward(const DepthwiseForward<S>& args, int64_t begin,
+                                          int64_t end, Sums<Compute<S>>* sums, Compute<S>* scratch);
+                   template <typename S>
+                   void depthwise_backward(const DepthwiseBackward<S>& args, int64_t begin,
+                                           int64_t end, Compute<S>* d_weights, Compute<S>* d_merge,
+                                           Sums<Compute<S>>* sums, Compute<S>* scratch);)
 
 }  // namespace menet

@@ -29,9 +29,10 @@ void convolve_row(const Map& map, int64_t stride, const T* rows, const T* weight
 
 }  // namespace
 
-template <typename T>
-void depthwise_forward(const DepthwiseForward<T>& args, int64_t begin, int64_t end, Sums<T>* sums,
-                       T* scratch) {
+template <typename S>
+void depthwise_forward(const DepthwiseForward<S>& args, int64_t begin, int64_t end,
+                       Sums<Compute<S>>* sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
   const int64_t stride = pad(channels);
@@ -48,12 +49,8 @@ void depthwise_forward(const DepthwiseForward<T>& args, int64_t begin, int64_t e
     }
     for (int64_t r = 0; r < rows; ++r) {
       convolve_row(map, stride, scratch + r * map.stride * row_stride, args.weights, out_row);
-      T* out = args.out + (begin - args.first_row + r) * map.out_width * channels;
-      for (int64_t x = 0; x < map.out_width; ++x) {
-        for_vectors<T>(channels, [&](int64_t c, auto width) {
-          store(out + x * channels + c, load(out_row + x * stride + c), width);
-        });
-      }
+      S* out = args.out + (begin - args.first_row + r) * map.out_width * channels;
+      write_rows(out_row, map.out_width, stride, channels, out, channels);
       if (sums != nullptr) {
         add_moments(out_row, map.out_width, stride, channels, 0, *sums);
         sums->count += map.out_width;
@@ -142,8 +139,8 @@ void add_input_gradient_dense(const Map& map, int64_t stride, const Block<T>& bl
 }
 
 // The merge branch of one row: its weight gradient, and what it adds to d_row.
-template <typename T>
-void merge_row(const DepthwiseBackward<T>& args, int64_t pixel, const T* in_row, T* dz_tile,
+template <typename S, typename T = Compute<S>>
+void merge_row(const DepthwiseBackward<S>& args, int64_t pixel, const T* in_row, T* dz_tile,
                T* d_merge, T* d_row) {
   const int64_t stride = pad(args.in.channels);
   const int64_t side = args.merge.channels;
@@ -154,8 +151,8 @@ void merge_row(const DepthwiseBackward<T>& args, int64_t pixel, const T* in_row,
                  args.merge_weights, stride, d_row, stride);
 }
 
-template <typename T>
-void write_row(const DepthwiseBackward<T>& args, int64_t pixel, const T* in_row, const T* d_row,
+template <typename S, typename T = Compute<S>>
+void write_row(const DepthwiseBackward<S>& args, int64_t pixel, const T* in_row, const T* d_row,
                const BlockSums<T>& sums) {
   const int64_t channels = args.in.channels;
   const int64_t stride = pad(channels);
@@ -164,15 +161,15 @@ void write_row(const DepthwiseBackward<T>& args, int64_t pixel, const T* in_row,
       Vector<T> d = load(d_row + x * stride + c);
       if (args.in.relu) d = load(in_row + x * stride + c) > 0 ? d : Vector<T>{};
       const int64_t offset = (pixel + x) * channels + c;
-      store(args.d_in + offset, d, width);
+      d = store_rounded(args.d_in + offset, d, width);
       if (args.in.scale != nullptr)
         sums.add(c, d, load(args.in.z + offset, width), args.in.mean, width);
     });
   }
 }
 
-template <typename T>
-void read_block(const DepthwiseBackward<T>& args, int64_t stride, const Block<T>& block) {
+template <typename S, typename T = Compute<S>>
+void read_block(const DepthwiseBackward<S>& args, int64_t stride, const Block<T>& block) {
   const Map& map = args.map;
   for (int64_t r = 0; r < block.rows + 2; ++r) {
     read_padded_row(args.in, block.image, block.top - 1 + r, map.height, map.width,
@@ -184,8 +181,8 @@ void read_block(const DepthwiseBackward<T>& args, int64_t stride, const Block<T>
   }
 }
 
-template <typename T>
-void backward_block(const DepthwiseBackward<T>& args, const Block<T>& block, T* d_row,
+template <typename S, typename T = Compute<S>>
+void backward_block(const DepthwiseBackward<S>& args, const Block<T>& block, T* d_row,
                     T* merge_tile, T* d_weights, T* d_merge, const BlockSums<T>& sums) {
   const Map& map = args.map;
   const int64_t stride = pad(args.in.channels);
@@ -211,9 +208,11 @@ void backward_block(const DepthwiseBackward<T>& args, const Block<T>& block, T* 
 
 }  // namespace
 
-template <typename T>
-void depthwise_backward(const DepthwiseBackward<T>& args, int64_t begin, int64_t end, T* d_weights,
-                        T* d_merge, Sums<T>* sums, T* scratch) {
+template <typename S>
+void depthwise_backward(const DepthwiseBackward<S>& args, int64_t begin, int64_t end,
+                        Compute<S>* d_weights, Compute<S>* d_merge, Sums<Compute<S>>* sums,
+                        Compute<S>* scratch) {
+  using T = Compute<S>;
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
   const int64_t stride = pad(channels);
@@ -229,17 +228,18 @@ void depthwise_backward(const DepthwiseBackward<T>& args, int64_t begin, int64_t
     const int64_t rows = map.height - top < kDepthwiseRows ? map.height - top : kDepthwiseRows;
     const int64_t out_rows = (rows + map.stride - 1) / map.stride;
     block_sums.clear(channels);
-    backward_block(args, {i / blocks, top, rows, top / map.stride, out_rows, in, dz}, d_row,
-                   merge_tile, d_weights, d_merge, block_sums);
+    const Block<T> block{i / blocks, top, rows, top / map.stride, out_rows, in, dz};
+    backward_block(args, block, d_row, merge_tile, d_weights, d_merge, block_sums);
     if (sums != nullptr) block_sums.flush(channels, *sums);
   }
 }
 
-#define INSTANTIATE(T)                                                                            \
-  template void depthwise_forward<T>(const DepthwiseForward<T>&, int64_t, int64_t, Sums<T>*, T*); \
-  template void depthwise_backward<T>(const DepthwiseBackward<T>&, int64_t, int64_t, T*, T*,      \
-                                      Sums<T>*, T*);
-MENET_FOR_FLOATS(INSTANTIATE)
+#define INSTANTIATE(S)                                                                            \
+  template void depthwise_forward<S>(const DepthwiseForward<S>&, int64_t, int64_t,                \
+                                     Sums<Compute<S>>*, Compute<S>*);                             \
+  template void depthwise_backward<S>(const DepthwiseBackward<S>&, int64_t, int64_t, Compute<S>*, \
+                                      Compute<S>*, Sums<Compute<S>>*, Compute<S>*);
+MENET_FOR_STORAGE(INSTANTIATE)
 
 }  // namespace MENET_ISA
 }  // namespace menet

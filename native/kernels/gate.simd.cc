@@ -5,8 +5,9 @@
 namespace menet {
 namespace MENET_ISA {
 
-template <typename T>
-void gate(const Source<T>& in, T* q, int64_t begin, int64_t end) {
+template <typename S>
+void gate(const Source<S>& in, S* q, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   for (int64_t p = begin; p < end; ++p) {
     for_vectors<T>(in.channels, [&](int64_t c, auto width) {
       store(q + p * in.channels + c, read(in, p, c, width) * read_gate(in, p, c, width), width);
@@ -14,9 +15,10 @@ void gate(const Source<T>& in, T* q, int64_t begin, int64_t end) {
   }
 }
 
-template <typename T>
-void gate_gradient(const GateGradient<T>& args, int64_t begin, int64_t end, Sums<T>& sums,
-                   Sums<T>& gate_sums, T* scratch) {
+template <typename S>
+void gate_gradient(const GateGradient<S>& args, int64_t begin, int64_t end, Sums<Compute<S>>& sums,
+                   Sums<Compute<S>>& gate_sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   constexpr int64_t kRows = 256;  // added up in T before going to double
   const int64_t channels = args.in.channels;
   const int64_t stride = pad(channels);
@@ -29,10 +31,10 @@ void gate_gradient(const GateGradient<T>& args, int64_t begin, int64_t end, Sums
       for_vectors<T>(channels, [&](int64_t c, auto width) {
         const int64_t offset = p * channels + c;
         const Vector<T> s = read_gate(args.in, p, c, width);
-        const Vector<T> d_in = load(args.dq + offset, width) * s;
-        const Vector<T> d_gate = d_in * read(args.in, p, c, width) * (T(1) - s);
-        store(args.d_in + offset, d_in, width);
-        store(args.d_gate + offset, d_gate, width);
+        const Vector<T> d = load(args.dq + offset, width) * s;
+        const Vector<T> d_in = store_rounded(args.d_in + offset, d, width);
+        const Vector<T> d_gate =
+            store_rounded(args.d_gate + offset, d * read(args.in, p, c, width) * (T(1) - s), width);
         in_rows.add(c, d_in, load(args.in.z + offset, width), args.in.mean, width);
         gate_rows.add(c, d_gate, load(args.in.gate + offset, width), args.in.gate_mean, width);
       });
@@ -42,8 +44,8 @@ void gate_gradient(const GateGradient<T>& args, int64_t begin, int64_t end, Sums
   }
 }
 
-template <typename T>
-void moments(const T* z, int64_t channels, int64_t begin, int64_t end, Sums<T>& sums) {
+template <typename S>
+void moments(const S* z, int64_t channels, int64_t begin, int64_t end, Sums<Compute<S>>& sums) {
   constexpr int64_t kRows = 64;
   for (int64_t p = begin; p < end; p += kRows) {
     const int64_t rows = end - p < kRows ? end - p : kRows;
@@ -52,8 +54,9 @@ void moments(const T* z, int64_t channels, int64_t begin, int64_t end, Sums<T>& 
   }
 }
 
-template <typename T>
-void write_gradient(const Gradient<T>& gradient, T* dz, int64_t begin, int64_t end) {
+template <typename S>
+void write_gradient(const Gradient<S>& gradient, S* dz, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   for (int64_t p = begin; p < end; ++p) {
     for_vectors<T>(gradient.channels, [&](int64_t c, auto width) {
       store(dz + p * gradient.channels + c, read(gradient, p, c, width), width);
@@ -61,13 +64,13 @@ void write_gradient(const Gradient<T>& gradient, T* dz, int64_t begin, int64_t e
   }
 }
 
-#define INSTANTIATE(T)                                                                         \
-  template void gate<T>(const Source<T>&, T*, int64_t, int64_t);                               \
-  template void gate_gradient<T>(const GateGradient<T>&, int64_t, int64_t, Sums<T>&, Sums<T>&, \
-                                 T*);                                                          \
-  template void moments<T>(const T*, int64_t, int64_t, int64_t, Sums<T>&);                     \
-  template void write_gradient<T>(const Gradient<T>&, T*, int64_t, int64_t);
-MENET_FOR_FLOATS(INSTANTIATE)
+#define INSTANTIATE(S)                                                                        \
+  template void gate<S>(const Source<S>&, S*, int64_t, int64_t);                              \
+  template void gate_gradient<S>(const GateGradient<S>&, int64_t, int64_t, Sums<Compute<S>>&, \
+                                 Sums<Compute<S>>&, Compute<S>*);                             \
+  template void moments<S>(const S*, int64_t, int64_t, int64_t, Sums<Compute<S>>&);           \
+  template void write_gradient<S>(const Gradient<S>&, S*, int64_t, int64_t);
+MENET_FOR_STORAGE(INSTANTIATE)
 
 }  // namespace MENET_ISA
 }  // namespace menet

@@ -74,6 +74,14 @@ inline Map read_map(const Call& call, const Shape& shape) {
   return {shape[1], shape[2], strides, out(shape[1]), out(shape[2])};
 }
 
+// Calls body(S{}) with what the first input, an activation, is stored as.
+template <typename Body>
+void by_storage_type(const Call& call, const Body& body) {
+  call.expect(!call.inputs.empty(), "expected inputs, got none");
+  call.expect_activation(0, "x");
+  with_activation_type(call.inputs[0].dtype, body);
+}
+
 // Calls body(float{}) or, in the test build, body(double{}), as the first input is.
 template <typename Body>
 void by_float_type(const Call& call, const Body& body) {

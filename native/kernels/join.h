@@ -7,67 +7,73 @@
 
 namespace menet {
 
-template <typename T>
+template <typename S>
 struct Join {
-  Source<T> in;       // bn(z)
-  const T* residual;  // [P][y_stride]; null: none
-  T* y;
+  Source<S> in;       // bn(z)
+  const S* residual;  // [P][y_stride]; null: none
+  S* y;
   int64_t y_stride;
 };
 
 // Average pooling with stride 2 of x [N, height, width, channels], the padding counted,
 // then relu, into channels of y that start at y.
-template <typename T>
+template <typename S>
 struct AveragePool {
-  const T* x;
+  const S* x;
   int64_t channels;
   Map map;
-  T* y;
+  S* y;
   int64_t y_stride;
 };
 
 // Its gradient: d_x from dy where y > 0.
-template <typename T>
+template <typename S>
 struct AveragePoolGradient {
-  const T* dy;
-  const T* y;  // of stride y_stride, like dy
+  const S* dy;
+  const S* y;  // of stride y_stride, like dy
   int64_t y_stride;
   int64_t channels;
   Map map;
-  T* d_x;
+  S* d_x;
 };
 
 // y = max_pool(relu(bn(z))), stride 2.
-template <typename T>
+template <typename S>
 struct MaxPool {
-  Source<T> in;
+  Source<S> in;
   Map map;
-  T* y;
+  S* y;
 };
 
 // d_in: gradient of bn(z) before relu; of equal maxima the first in row order counts.
-template <typename T>
+template <typename S>
 struct MaxPoolGradient {
-  Source<T> in;
+  Source<S> in;
   Map map;
-  const T* dy;
-  T* d_in;
+  const S* dy;
+  S* d_in;
 };
 
-inline int64_t max_pool_gradient_scratch(int64_t channels) { return 2 * pad(channels); }
+// An image's gradient is added up in float where S is a 16-bit type.
+template <typename S>
+int64_t max_pool_gradient_scratch(const Map& map, int64_t channels) {
+  const bool rounds = sizeof(S) < sizeof(Compute<S>);
+  return 2 * pad(channels) + (rounds ? map.height * map.width * channels : 0);
+}
 
 // Ranges: join pixels, average_pool output rows of N·out_height, its gradient input rows
 // of N·height, max_pool output rows, its gradient images. gradient_sums adds da and
 // da * (z - mean) over pixels.
 MENET_SIMD_DECLARE(
-    template <typename T> void join(const Join<T>& args, int64_t begin, int64_t end);
-    template <typename T> void average_pool(const AveragePool<T>& args, int64_t begin, int64_t end);
-    template <typename T>
-    void average_pool_gradient(const AveragePoolGradient<T>& args, int64_t begin, int64_t end);
-    template <typename T> void max_pool(const MaxPool<T>& args, int64_t begin, int64_t end);
-    template <typename T> void max_pool_gradient(const MaxPoolGradient<T>& args, int64_t begin,
-                                                 int64_t end, Sums<T>& sums, T* scratch);
-    template <typename T>
-    void gradient_sums(const Gradient<T>& gradient, int64_t begin, int64_t end, Sums<T>& sums);)
+    template <typename S> void join(const Join<S>& args, int64_t begin, int64_t end);
+    template <typename S> void average_pool(const AveragePool<S>& args, int64_t begin, int64_t end);
+    template <typename S>
+    void average_pool_gradient(const AveragePoolGradient<S>& args, int64_t begin, int64_t end);
+    template <typename S> void max_pool(const MaxPool<S>& args, int64_t begin, int64_t end);
+    template <typename S>
+    void max_pool_gradient(const MaxPoolGradient<S>& args, int64_t begin, int64_t end,
+                           Sums<Compute<S>>& sums, Compute<S>* scratch);
+    template <typename S> void gradient_sums(const Gradient<S>& gradient, int64_t begin,
+                                             int64_t end, Sums<Compute<S>>& sums);)
 
 }  // namespace menet

@@ -5,8 +5,9 @@
 namespace menet {
 namespace MENET_ISA {
 
-template <typename T>
-void join(const Join<T>& args, int64_t begin, int64_t end) {
+template <typename S>
+void join(const Join<S>& args, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   for (int64_t p = begin; p < end; ++p) {
     const int64_t row = p * args.y_stride;
     for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
@@ -54,8 +55,9 @@ inline void for_windows(const Map& map, int64_t begin, int64_t end, Body body) {
 
 }  // namespace
 
-template <typename T>
-void average_pool(const AveragePool<T>& args, int64_t begin, int64_t end) {
+template <typename S>
+void average_pool(const AveragePool<S>& args, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   for_windows(args.map, begin, end, [&](int64_t out, const Window& window) {
     for_vectors<T>(args.channels, [&](int64_t c, auto width) {
       Vector<T> total = {};
@@ -65,8 +67,9 @@ void average_pool(const AveragePool<T>& args, int64_t begin, int64_t end) {
   });
 }
 
-template <typename T>
-void average_pool_gradient(const AveragePoolGradient<T>& args, int64_t begin, int64_t end) {
+template <typename S>
+void average_pool_gradient(const AveragePoolGradient<S>& args, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   const Map& map = args.map;
   for (int64_t row = begin; row < end; ++row) {
     const int64_t image = row / map.height;
@@ -92,8 +95,8 @@ void average_pool_gradient(const AveragePoolGradient<T>& args, int64_t begin, in
 namespace {
 
 // relu: nothing is below zero.
-template <typename T, typename Width>
-inline Vector<T> window_maximum(const Source<T>& in, const Window& window, int64_t c, Width width) {
+template <typename S, typename Width, typename T = Compute<S>>
+inline Vector<T> window_maximum(const Source<S>& in, const Window& window, int64_t c, Width width) {
   Vector<T> best = {};
   window.for_each([&](int64_t p) { best = maximum<T>(best, read(in, p, c, width)); });
   return best;
@@ -101,8 +104,9 @@ inline Vector<T> window_maximum(const Source<T>& in, const Window& window, int64
 
 }  // namespace
 
-template <typename T>
-void max_pool(const MaxPool<T>& args, int64_t begin, int64_t end) {
+template <typename S>
+void max_pool(const MaxPool<S>& args, int64_t begin, int64_t end) {
+  using T = Compute<S>;
   for_windows(args.map, begin, end, [&](int64_t out, const Window& window) {
     for_vectors<T>(args.in.channels, [&](int64_t c, auto width) {
       store(args.y + out * args.in.channels + c, window_maximum(args.in, window, c, width), width);
@@ -112,16 +116,18 @@ void max_pool(const MaxPool<T>& args, int64_t begin, int64_t end) {
 
 namespace {
 
-// Routes one output pixel's gradient to the first of its window's maxima above zero.
-template <typename T>
-void route_gradient(const MaxPoolGradient<T>& args, int64_t out, const Window& window) {
+// Routes one output pixel's gradient to the first of its window's maxima above zero; d_image
+// begins with pixel `first`.
+template <typename S, typename T = Compute<S>>
+void route_gradient(const MaxPoolGradient<S>& args, int64_t out, const Window& window, T* d_image,
+                    int64_t first) {
   const int64_t channels = args.in.channels;
   for_vectors<T>(channels, [&](int64_t c, auto width) {
     const Vector<T> best = window_maximum(args.in, window, c, width);
     Vector<T> rest = load(args.dy + out * channels + c, width);
     rest = best > 0 ? rest : Vector<T>{};
     window.for_each([&](int64_t p) {
-      T* d = args.d_in + p * channels + c;
+      T* d = d_image + (p - first) * channels + c;
       const auto here = read(args.in, p, c, width) == best;
       store(d, load(d, width) + (here ? rest : Vector<T>{}), width);
       rest = here ? Vector<T>{} : rest;
@@ -131,31 +137,45 @@ void route_gradient(const MaxPoolGradient<T>& args, int64_t out, const Window& w
 
 }  // namespace
 
-template <typename T>
-void max_pool_gradient(const MaxPoolGradient<T>& args, int64_t begin, int64_t end, Sums<T>& sums,
-                       T* scratch) {
+template <typename S>
+void max_pool_gradient(const MaxPoolGradient<S>& args, int64_t begin, int64_t end,
+                       Sums<Compute<S>>& sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   const Map& map = args.map;
   const int64_t channels = args.in.channels;
   const int64_t image_size = map.height * map.width;
   const BlockSums<T> image_sums{scratch, scratch + pad(channels)};
   for (int64_t image = begin; image < end; ++image) {
-    __builtin_memset(args.d_in + image * image_size * channels, 0,
-                     static_cast<size_t>(image_size * channels) * sizeof(T));
+    const int64_t first = image * image_size;
+    S* d_in = args.d_in + first * channels;
+    T* d_image;
+    if constexpr (kIsHalf<S>) {
+      d_image = scratch + 2 * pad(channels);
+    } else {
+      d_image = d_in;
+    }
+    __builtin_memset(d_image, 0, static_cast<size_t>(image_size * channels) * sizeof(T));
     for_windows(map, image * map.out_height, (image + 1) * map.out_height,
-                [&](int64_t out, const Window& window) { route_gradient(args, out, window); });
+                [&](int64_t out, const Window& window) {
+                  route_gradient(args, out, window, d_image, first);
+                });
     image_sums.clear(channels);
-    for (int64_t p = image * image_size; p < (image + 1) * image_size; ++p) {
+    for (int64_t p = 0; p < image_size; ++p) {
       for_vectors<T>(channels, [&](int64_t c, auto width) {
-        image_sums.add(c, load(args.d_in + p * channels + c, width),
-                       load(args.in.z + p * channels + c, width), args.in.mean, width);
+        const int64_t at = p * channels + c;
+        Vector<T> d = load(d_image + at, width);
+        if constexpr (kIsHalf<S>) d = store_rounded(d_in + at, d, width);
+        image_sums.add(c, d, load(args.in.z + first * channels + at, width), args.in.mean, width);
       });
     }
     image_sums.flush(channels, sums);
   }
 }
 
-template <typename T>
-void gradient_sums(const Gradient<T>& gradient, int64_t begin, int64_t end, Sums<T>& sums) {
+template <typename S>
+void gradient_sums(const Gradient<S>& gradient, int64_t begin, int64_t end,
+                   Sums<Compute<S>>& sums) {
+  using T = Compute<S>;
   constexpr int64_t kRows = 256;  // added up in T before going to double
   const int64_t channels = gradient.channels;
   for (int64_t top = begin; top < end; top += kRows) {
@@ -178,14 +198,15 @@ void gradient_sums(const Gradient<T>& gradient, int64_t begin, int64_t end, Sums
   }
 }
 
-#define INSTANTIATE(T)                                                                           \
-  template void join<T>(const Join<T>&, int64_t, int64_t);                                       \
-  template void average_pool<T>(const AveragePool<T>&, int64_t, int64_t);                        \
-  template void average_pool_gradient<T>(const AveragePoolGradient<T>&, int64_t, int64_t);       \
-  template void max_pool<T>(const MaxPool<T>&, int64_t, int64_t);                                \
-  template void max_pool_gradient<T>(const MaxPoolGradient<T>&, int64_t, int64_t, Sums<T>&, T*); \
-  template void gradient_sums<T>(const Gradient<T>&, int64_t, int64_t, Sums<T>&);
-MENET_FOR_FLOATS(INSTANTIATE)
+#define INSTANTIATE(S)                                                                     \
+  template void join<S>(const Join<S>&, int64_t, int64_t);                                 \
+  template void average_pool<S>(const AveragePool<S>&, int64_t, int64_t);                  \
+  template void average_pool_gradient<S>(const AveragePoolGradient<S>&, int64_t, int64_t); \
+  template void max_pool<S>(const MaxPool<S>&, int64_t, int64_t);                          \
+  template void max_pool_gradient<S>(const MaxPoolGradient<S>&, int64_t, int64_t,          \
+                                     Sums<Compute<S>>&, Compute<S>*);                      \
+  template void gradient_sums<S>(const Gradient<S>&, int64_t, int64_t, Sums<Compute<S>>&);
+MENET_FOR_STORAGE(INSTANTIATE)
 
 }  // namespace MENET_ISA
 }  // namespace menet

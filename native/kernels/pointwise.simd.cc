@@ -9,10 +9,12 @@ namespace MENET_ISA {
 namespace {
 
 // A tile of what the convolution multiplies, or the tensor itself where it is read raw.
-template <typename T>
-Strided<T> read_tile(const Source<T>& in, int64_t begin, int64_t rows, T* tile) {
-  if (in.scale == nullptr && !in.relu && in.gate == nullptr) {
-    return {in.z + begin * in.channels, in.channels, 1};
+template <typename S, typename T = Compute<S>>
+Strided<T> read_tile(const Source<S>& in, int64_t begin, int64_t rows, T* tile) {
+  if constexpr (!kIsHalf<S>) {
+    if (in.scale == nullptr && !in.relu && in.gate == nullptr) {
+      return {in.z + begin * in.channels, in.channels, 1};
+    }
   }
   const int64_t stride = pad(in.channels);
   for (int64_t p = 0; p < rows; ++p) {
@@ -25,24 +27,35 @@ Strided<T> read_tile(const Source<T>& in, int64_t begin, int64_t rows, T* tile) 
   return {tile, stride, 1};
 }
 
-template <typename T>
-void write_group(const PointwiseForward<T>& args, int64_t begin, int64_t rows, int64_t first,
-                 int64_t channels, const T* tile, int64_t stride) {
-  for (int64_t p = 0; p < rows; ++p) {
-    T* out = args.out + (begin + p) * args.out_stride;
-    const T* row = tile + p * stride;
-    if (args.order != nullptr) {
-      for (int64_t c = 0; c < channels; ++c) out[args.order[first + c]] = row[c];
-    } else {
-      for_vectors<T>(channels, [&](int64_t c, auto width) {
-        store(out + first + c, load(row + c, width), width);
-      });
+// out[order[c]] = row[c], the row keeping what is stored.
+template <typename S, typename T = Compute<S>>
+void scatter_row(T* row, int64_t channels, const int32_t* order, S* out) {
+  if constexpr (!kIsHalf<S>) {
+    for (int64_t c = 0; c < channels; ++c) out[order[c]] = row[c];
+  } else {
+    S lanes[kLanes<T>];
+    for (int64_t c = 0; c < channels; c += kLanes<T>) {
+      store(row + c, store_rounded(lanes, load(row + c), Whole{}));
+      const int64_t count = channels - c < kLanes<T> ? channels - c : kLanes<T>;
+      for (int64_t i = 0; i < count; ++i) out[order[c + i]] = lanes[i];
     }
   }
 }
 
-template <typename T>
-void join_group(const PointwiseForward<T>& args, int64_t begin, int64_t rows, int64_t first,
+template <typename S, typename T = Compute<S>>
+void write_group(const PointwiseForward<S>& args, int64_t begin, int64_t rows, int64_t first,
+                 int64_t channels, T* tile, int64_t stride) {
+  S* out = args.out + begin * args.out_stride;
+  if (args.order == nullptr) {
+    return write_rows(tile, rows, stride, channels, out + first, args.out_stride);
+  }
+  for (int64_t p = 0; p < rows; ++p) {
+    scatter_row(tile + p * stride, channels, args.order + first, out + p * args.out_stride);
+  }
+}
+
+template <typename S, typename T = Compute<S>>
+void join_group(const PointwiseForward<S>& args, int64_t begin, int64_t rows, int64_t first,
                 int64_t channels, const T* tile, int64_t stride) {
   for (int64_t p = 0; p < rows; ++p) {
     const int64_t offset = (begin + p) * args.out_stride + first;
@@ -58,9 +71,10 @@ void join_group(const PointwiseForward<T>& args, int64_t begin, int64_t rows, in
 
 }  // namespace
 
-template <typename T>
-void pointwise_forward(const PointwiseForward<T>& args, int64_t begin, int64_t end, Sums<T>* sums,
-                       T* scratch) {
+template <typename S>
+void pointwise_forward(const PointwiseForward<S>& args, int64_t begin, int64_t end,
+                       Sums<Compute<S>>* sums, Compute<S>* scratch) {
+  using T = Compute<S>;
   const int64_t depth = args.in.channels / args.groups;
   const int64_t channels = args.out_channels / args.groups;
   const int64_t stride = pad(channels);
@@ -85,9 +99,37 @@ void pointwise_forward(const PointwiseForward<T>& args, int64_t begin, int64_t e
 
 namespace {
 
+// dz of one pixel's channels [first, first + channels), which lie at `order` in its tensors.
+template <typename S, typename T = Compute<S>>
+void gather_gradient(const Gradient<S>& g, int64_t pixel, const int32_t* order, int64_t first,
+                     int64_t channels, T* row) {
+  const S* da = g.da + pixel * g.da_stride;
+  const S* z = g.z + pixel * g.channels;
+  if constexpr (!kIsHalf<S>) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t k = first + c;
+      row[c] = da[order[c]] * g.scale[k] + (z[order[c]] - g.mean[k]) * g.slope[k] + g.constant[k];
+    }
+  } else {
+    S da_lanes[kLanes<T>] = {};
+    S z_lanes[kLanes<T>] = {};
+    for_vectors<T>(channels, [&](int64_t c, auto width) {
+      const int64_t k = first + c;
+      const int64_t count = channels - c < kLanes<T> ? channels - c : kLanes<T>;
+      for (int64_t i = 0; i < count; ++i) {
+        da_lanes[i] = da[order[c + i]];
+        z_lanes[i] = z[order[c + i]];
+      }
+      const Vector<T> centred = load(z_lanes, width) - load(g.mean + k, width);
+      store(row + c, load(da_lanes, width) * load(g.scale + k, width) +
+                         centred * load(g.slope + k, width) + load(g.constant + k, width));
+    });
+  }
+}
+
 // dz of a tile, each group's columns padded: [rows][groups][pad(channels)].
-template <typename T>
-void read_gradient_tile(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, T* tile) {
+template <typename S, typename T = Compute<S>>
+void read_gradient_tile(const PointwiseBackward<S>& args, int64_t begin, int64_t rows, T* tile) {
   const int64_t channels = args.out.channels / args.groups;
   const int64_t stride = pad(channels);
   for (int64_t p = 0; p < rows; ++p) {
@@ -99,23 +141,16 @@ void read_gradient_tile(const PointwiseBackward<T>& args, int64_t begin, int64_t
         });
         continue;
       }
-      const int32_t* order = args.order + g * channels;
-      const Gradient<T>& out = args.out;
-      const T* da = out.da + (begin + p) * out.da_stride;
-      const T* z = out.z + (begin + p) * out.channels;
-      for (int64_t c = 0; c < channels; ++c) {
-        const int64_t k = g * channels + c;
-        row[c] = da[order[c]] * out.scale[k] + (z[order[c]] - out.mean[k]) * out.slope[k] +
-                 out.constant[k];
-      }
+      const int64_t first = g * channels;
       for (int64_t c = channels; c < stride; ++c) row[c] = 0;
+      gather_gradient(args.out, begin + p, args.order + first, first, channels, row);
     }
   }
 }
 
 // Raw input: its gradient is the product itself, with what the join adds.
-template <typename T>
-void write_raw(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, int64_t first,
+template <typename S, typename T = Compute<S>>
+void write_raw(const PointwiseBackward<S>& args, int64_t begin, int64_t rows, int64_t first,
                int64_t depth, const T* tile, int64_t stride) {
   for (int64_t p = 0; p < rows; ++p) {
     const int64_t offset = (begin + p) * args.in.channels + first;
@@ -131,35 +166,35 @@ void write_raw(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, in
   }
 }
 
-template <typename T>
-void write_normalized(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, int64_t first,
+template <typename S, typename T = Compute<S>>
+void write_normalized(const PointwiseBackward<S>& args, int64_t begin, int64_t rows, int64_t first,
                       int64_t depth, const T* tile, int64_t stride, BlockSums<T> sums) {
-  const Source<T>& in = args.in;
+  const Source<S>& in = args.in;
   for (int64_t p = begin; p < begin + rows; ++p, tile += stride) {
     for_vectors<T>(depth, [&](int64_t c, auto width) {
       const int64_t k = first + c;
       Vector<T> d = load(tile + c);
       if (in.relu) d = read(in, p, k, width) > 0 ? d : Vector<T>{};
-      store(args.d_in + p * in.channels + k, d, width);
+      d = store_rounded(args.d_in + p * in.channels + k, d, width);
       sums.add(k, d, load(in.z + p * in.channels + k, width), in.mean, width);
     });
   }
 }
 
-template <typename T>
-void write_gated(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, int64_t first,
+template <typename S, typename T = Compute<S>>
+void write_gated(const PointwiseBackward<S>& args, int64_t begin, int64_t rows, int64_t first,
                  int64_t depth, const T* tile, int64_t stride, BlockSums<T> sums,
                  BlockSums<T> gate_sums) {
-  const Source<T>& in = args.in;
+  const Source<S>& in = args.in;
   for (int64_t p = begin; p < begin + rows; ++p, tile += stride) {
     for_vectors<T>(depth, [&](int64_t c, auto width) {
       const int64_t k = first + c;
       const int64_t offset = p * in.channels + k;
       const Vector<T> s = read_gate(in, p, k, width);
-      const Vector<T> d_in = load(tile + c) * s;
-      const Vector<T> d_gate = d_in * read(in, p, k, width) * (T(1) - s);
-      store(args.d_in + offset, d_in, width);
-      store(args.d_gate + offset, d_gate, width);
+      const Vector<T> d = load(tile + c) * s;
+      const Vector<T> d_in = store_rounded(args.d_in + offset, d, width);
+      const Vector<T> d_gate =
+          store_rounded(args.d_gate + offset, d * read(in, p, k, width) * (T(1) - s), width);
       sums.add(k, d_in, load(in.z + offset, width), in.mean, width);
       gate_sums.add(k, d_gate, load(in.gate + offset, width), in.gate_mean, width);
     });
@@ -168,9 +203,11 @@ void write_gated(const PointwiseBackward<T>& args, int64_t begin, int64_t rows, 
 
 }  // namespace
 
-template <typename T>
-void pointwise_backward(const PointwiseBackward<T>& args, int64_t begin, int64_t end, T* d_weights,
-                        Sums<T>* sums, Sums<T>* gate_sums, T* scratch) {
+template <typename S>
+void pointwise_backward(const PointwiseBackward<S>& args, int64_t begin, int64_t end,
+                        Compute<S>* d_weights, Sums<Compute<S>>* sums, Sums<Compute<S>>* gate_sums,
+                        Compute<S>* scratch) {
+  using T = Compute<S>;
   const int64_t in_channels = args.in.channels;
   const int64_t depth = in_channels / args.groups;
   const int64_t channels = args.out.channels / args.groups;
@@ -207,11 +244,12 @@ void pointwise_backward(const PointwiseBackward<T>& args, int64_t begin, int64_t
   }
 }
 
-#define INSTANTIATE(T)                                                                             \
-  template void pointwise_forward<T>(const PointwiseForward<T>&, int64_t, int64_t, Sums<T>*, T*);  \
-  template void pointwise_backward<T>(const PointwiseBackward<T>&, int64_t, int64_t, T*, Sums<T>*, \
-                                      Sums<T>*, T*);
-MENET_FOR_FLOATS(INSTANTIATE)
+#define INSTANTIATE(S)                                                                            \
+  template void pointwise_forward<S>(const PointwiseForward<S>&, int64_t, int64_t,                \
+                                     Sums<Compute<S>>*, Compute<S>*);                             \
+  template void pointwise_backward<S>(const PointwiseBackward<S>&, int64_t, int64_t, Compute<S>*, \
+                                      Sums<Compute<S>>*, Sums<Compute<S>>*, Compute<S>*);
+MENET_FOR_STORAGE(INSTANTIATE)
 
 }  // namespace MENET_ISA
 }  // namespace menet

@@ -8,8 +8,8 @@ namespace menet {
 namespace MENET_ISA {
 
 // What the source's reader sees, for one vector of channels c of pixel p.
-template <typename T, typename Width>
-inline Vector<T> read(const Source<T>& s, int64_t p, int64_t c, Width width) {
+template <typename S, typename Width, typename T = Compute<S>>
+inline Vector<T> read(const Source<S>& s, int64_t p, int64_t c, Width width) {
   Vector<T> a = load(s.z + p * s.channels + c, width);
   if (s.scale != nullptr) {
     a = (a - load(s.mean + c, width)) * load(s.scale + c, width) + load(s.offset + c, width);
@@ -17,14 +17,14 @@ inline Vector<T> read(const Source<T>& s, int64_t p, int64_t c, Width width) {
   return s.relu ? relu<T>(a) : a;
 }
 
-template <typename T, typename Width>
-inline Vector<T> read_gate(const Source<T>& s, int64_t p, int64_t c, Width width) {
+template <typename S, typename Width, typename T = Compute<S>>
+inline Vector<T> read_gate(const Source<S>& s, int64_t p, int64_t c, Width width) {
   const Vector<T> e = load(s.gate + p * s.channels + c, width) - load(s.gate_mean + c, width);
   return sigmoid<T>(e * load(s.gate_scale + c, width) + load(s.gate_offset + c, width));
 }
 
-template <typename T, typename Width>
-inline Vector<T> read(const Gradient<T>& g, int64_t p, int64_t c, Width width) {
+template <typename S, typename Width, typename T = Compute<S>>
+inline Vector<T> read(const Gradient<S>& g, int64_t p, int64_t c, Width width) {
   Vector<T> da = load(g.da + p * g.da_stride + c, width);
   if (g.mask != nullptr) {
     da = load(g.mask + p * g.da_stride + c, width) > 0 ? da : Vector<T>{};
@@ -61,6 +61,33 @@ inline void read_padded_row(const Operand& operand, int64_t image, int64_t y, in
   __builtin_memset(row + (width + 1) * stride, 0, static_cast<size_t>(stride) * sizeof(T));
 }
 
+// Stores v and returns what its readers will find, which is what sums are taken of: a batch norm's
+// statistics and coefficients then fit the tensor, however few pixels it has.
+template <typename S, typename Width>
+inline Vector<Compute<S>> store_rounded(S* p, Vector<Compute<S>> v, Width width) {
+  if constexpr (kIsHalf<S>) {
+    const Halves bits = HalfFormat<S>::narrow(v);
+    store_bits(p, bits, width);
+    return HalfFormat<S>::widen(bits);
+  } else {
+    store(p, v, width);
+    return v;
+  }
+}
+
+// Tile rows [rows][stride] to rows of `out_stride` elements; the tile keeps what is stored.
+template <typename S, typename T = Compute<S>>
+inline void write_rows(T* tile, int64_t rows, int64_t stride, int64_t channels, S* out,
+                       int64_t out_stride) {
+  for (int64_t p = 0; p < rows; ++p) {
+    for_vectors<T>(channels, [&](int64_t c, auto width) {
+      T* at = tile + p * stride + c;
+      const Vector<T> stored = store_rounded(out + p * out_stride + c, load(at), width);
+      if constexpr (kIsHalf<S>) store(at, stored);
+    });
+  }
+}
+
 template <typename V>
 inline void add_lanes(V v, double* sums, Whole) {
   for (unsigned i = 0; i < sizeof(V) / sizeof(v[0]); ++i) sums[i] += static_cast<double>(v[i]);
@@ -72,8 +99,8 @@ inline void add_lanes(V v, double* sums, Part part) {
 }
 
 // Adds a tile's columns [0, channels) to the statistics of channels from `offset`.
-template <typename T>
-inline void add_moments(const T* tile, int64_t rows, int64_t stride, int64_t channels,
+template <typename S, typename T>
+inline void add_moments(const S* tile, int64_t rows, int64_t stride, int64_t channels,
                         int64_t offset, Sums<T>& sums) {
   for_vectors<T>(channels, [&](int64_t c, auto width) {
     T* shift_at = sums.shift + offset + c;

@@ -48,9 +48,11 @@ namespace {
 
 // The passes of the forward form. Weights are packed once; `normalizations` are known
 // beforehand in inference form and follow each pass in training form.
-template <typename T>
+template <typename S>
 class Forward {
  public:
+  using T = Compute<S>;
+
   Forward(const Unit<T>& unit, Device& device, bool training)
       : unit_(unit), device_(device), training_(training) {
     order_ = shuffle_order(unit.width, unit.groups);
@@ -67,7 +69,7 @@ class Forward {
   }
 
   // `batch` images whose tensors are `t`.
-  void run(const UnitTensors<T>& t, int64_t batch, const Runner& runner) {
+  void run(const UnitTensors<S>& t, int64_t batch, const Runner& runner) {
     UnitNormalizations<T> measured_here;
     UnitNormalizations<T>& n = training_ ? measured_here : known_;  // inference only reads it
     const int64_t pixels = batch * unit_.map.height * unit_.map.width;
@@ -80,9 +82,9 @@ class Forward {
     if (unit_.expanded > 0) {
       expand(t, n, out_pixels, out_rows, runner);
     } else if (t.y != nullptr) {
-      const Source<T> source = residual_source(unit_, t, n);
+      const Source<S> source = residual_source(unit_, t, n);
       runner.run<T>(out_pixels, kTileRows, 0, [&](int64_t begin, int64_t end, int, T*) {
-        MENET_SIMD(gate<T>)(source, t.y, begin, end);
+        MENET_SIMD(gate<S>)(source, t.y, begin, end);
       });
     }
     if (t.statistics != nullptr) save_statistics(n, t.statistics);
@@ -123,19 +125,19 @@ class Forward {
     if (measure) normalization = batch_normalization(bn, sums, pixels);
   }
 
-  void pointwise(const PointwiseForward<T>& args, const BatchNorm<T>& bn,
+  void pointwise(const PointwiseForward<S>& args, const BatchNorm<T>& bn,
                  Normalization<T>& normalization, int64_t pixels, const Runner& runner) const {
     const int64_t scratch =
         pointwise_forward_scratch(args.in.channels, args.out_channels, args.groups);
     measured(bn, normalization, pixels, kTileRows, pixels, scratch, runner,
              [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
-               MENET_SIMD(pointwise_forward<T>)(args, begin, end, sums, tile);
+               MENET_SIMD(pointwise_forward<S>)(args, begin, end, sums, tile);
              });
   }
 
-  void compress(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t pixels,
+  void compress(const UnitTensors<S>& t, UnitNormalizations<T>& n, int64_t pixels,
                 const Runner& runner) const {
-    const PointwiseForward<T> args{raw<T>(t.x, unit_.in_channels),
+    const PointwiseForward<S> args{raw<S>(t.x, unit_.in_channels),
                                    unit_.width,
                                    unit_.compress.layout.groups,
                                    packed_[kCompress]->data(),
@@ -150,30 +152,30 @@ class Forward {
     if (training_) n.shuffled = n.compress.shuffled(order_);
   }
 
-  void depthwise(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t out_rows,
+  void depthwise(const UnitTensors<S>& t, UnitNormalizations<T>& n, int64_t out_rows,
                  const Runner& runner) const {
-    const DepthwiseForward<T> args{shuffled_source(unit_, t, n), unit_.map, depthwise_->data(),
+    const DepthwiseForward<S> args{shuffled_source(unit_, t, n), unit_.map, depthwise_->data(),
                                    t.z2};
     measured(unit_.bn_depthwise, n.depthwise, out_rows, 1, out_rows * unit_.map.out_width,
              depthwise_forward_scratch(unit_.map, unit_.width), runner,
              [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
-               MENET_SIMD(depthwise_forward<T>)(args, begin, end, sums, tile);
+               MENET_SIMD(depthwise_forward<S>)(args, begin, end, sums, tile);
              });
   }
 
   // The op merge_evolve gets z2 from outside: its statistics are a pass of their own.
-  void measure_residual(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t out_pixels,
+  void measure_residual(const UnitTensors<S>& t, UnitNormalizations<T>& n, int64_t out_pixels,
                         const Runner& runner) const {
     measured(unit_.bn_depthwise, n.depthwise, out_pixels, kTileRows, out_pixels, 0, runner,
              [&](int64_t begin, int64_t end, Sums<T>* sums, T*) {
-               MENET_SIMD(moments<T>)(t.z2, unit_.width, begin, end, *sums);
+               MENET_SIMD(moments<S>)(t.z2, unit_.width, begin, end, *sums);
              });
   }
 
-  void branch(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t pixels, int64_t out_rows,
+  void branch(const UnitTensors<S>& t, UnitNormalizations<T>& n, int64_t pixels, int64_t out_rows,
               int64_t out_pixels, const Runner& runner) const {
     const int64_t side = unit_.side;
-    const PointwiseForward<T> merge{shuffled_source(unit_, t, n),
+    const PointwiseForward<S> merge{shuffled_source(unit_, t, n),
                                     side,
                                     1,
                                     packed_[kMerge]->data(),
@@ -185,14 +187,14 @@ class Forward {
                                     nullptr,
                                     nullptr};
     pointwise(merge, unit_.merge.bn, n.merge, pixels, runner);
-    const Conv3x3Forward<T> conv{normalized<T>(t.zm, side, n.merge, true), unit_.map, side,
-                                 packed_[kConv]->data(), t.zs};
+    const Conv3x3Forward<S, S> conv{normalized<S>(t.zm, side, n.merge, true), unit_.map, side,
+                                    packed_[kConv]->data(), t.zs};
     measured(unit_.conv.bn, n.conv, out_rows, 1, out_pixels,
              conv3x3_forward_scratch(unit_.map, side, side), runner,
              [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
-               MENET_SIMD(conv3x3_forward<T>)(conv, begin, end, sums, tile);
+               MENET_SIMD(conv3x3_forward<S, S>)(conv, begin, end, sums, tile);
              });
-    const PointwiseForward<T> evolve{normalized<T>(t.zs, side, n.conv, true),
+    const PointwiseForward<S> evolve{normalized<S>(t.zs, side, n.conv, true),
                                      unit_.width,
                                      1,
                                      packed_[kEvolve]->data(),
@@ -206,12 +208,12 @@ class Forward {
     pointwise(evolve, unit_.evolve.bn, n.evolve, out_pixels, runner);
   }
 
-  void expand(const UnitTensors<T>& t, UnitNormalizations<T>& n, int64_t out_pixels,
+  void expand(const UnitTensors<S>& t, UnitNormalizations<T>& n, int64_t out_pixels,
               int64_t out_rows, const Runner& runner) const {
     const bool down = unit_.map.stride == 2;
     const int64_t y_stride = unit_.expanded + (down ? unit_.in_channels : 0);
-    const T* shortcut = down ? nullptr : t.x;
-    PointwiseForward<T> args{residual_source(unit_, t, n),
+    const S* shortcut = down ? nullptr : t.x;
+    PointwiseForward<S> args{residual_source(unit_, t, n),
                              unit_.expanded,
                              unit_.expand.layout.groups,
                              packed_[kExpand]->data(),
@@ -232,16 +234,16 @@ class Forward {
     }
     pointwise(args, unit_.expand.bn, n.expand, out_pixels, runner);
     if (training_) {
-      const Join<T> joined{normalized<T>(t.z3, unit_.expanded, n.expand, false), shortcut, t.y,
+      const Join<S> joined{normalized<S>(t.z3, unit_.expanded, n.expand, false), shortcut, t.y,
                            y_stride};
       runner.run<T>(out_pixels, kTileRows, 0, [&](int64_t begin, int64_t end, int, T*) {
-        MENET_SIMD(join<T>)(joined, begin, end);
+        MENET_SIMD(join<S>)(joined, begin, end);
       });
     }
     if (!down) return;
-    const AveragePool<T> pool{t.x, unit_.in_channels, unit_.map, t.y + unit_.expanded, y_stride};
+    const AveragePool<S> pool{t.x, unit_.in_channels, unit_.map, t.y + unit_.expanded, y_stride};
     runner.run<T>(out_rows, 1, 0, [&](int64_t begin, int64_t end, int, T*) {
-      MENET_SIMD(average_pool<T>)(pool, begin, end);
+      MENET_SIMD(average_pool<S>)(pool, begin, end);
     });
   }
 
@@ -274,7 +276,8 @@ struct UnitScratch {
 
   int64_t size() const { return z1 + z2 + zm + zs + ze; }
 
-  void place(T* memory, UnitTensors<T>& t) const {
+  template <typename S>
+  void place(S* memory, UnitTensors<S>& t) const {
     if (z1 > 0) t.z1 = memory;
     if (z2 > 0) t.z2 = memory + z1;
     t.zm = memory + z1 + z2;
@@ -294,25 +297,25 @@ void unit_forward_training(const Unit<Compute<S>>& unit, const UnitTensors<S>& t
   Forward<S>(unit, device, true).run(tensors, unit.batch, Runner{device});
 }
 
-template <typename T>
-void unit_forward_inference(const Unit<Compute<T>>& unit, const UnitTensors<T>& tensors,
+template <typename S>
+void unit_forward_inference(const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors,
                             Device& device) {
-  Forward<T> forward(unit, device, false);
+  Forward<S> forward(unit, device, false);
   if (unit.batch < thread_count()) {
-    const UnitScratch<T> sizes(unit, unit.batch);
-    const Scratch<T> scratch(device, sizes.size());
-    UnitTensors<T> t = tensors;
+    const UnitScratch<Compute<S>> sizes(unit, unit.batch);
+    const Scratch<S> scratch(device, sizes.size());
+    UnitTensors<S> t = tensors;
     sizes.place(scratch.data(), t);
     return forward.run(t, unit.batch, Runner{device});
   }
-  const UnitScratch<T> sizes(unit, 1);
+  const UnitScratch<Compute<S>> sizes(unit, 1);
   const int64_t y_channels = unit.expanded > 0
                                  ? unit.expanded + (unit.map.stride == 2 ? unit.in_channels : 0)
                                  : unit.width;
-  Runner{device}.run<T>(unit.batch, 1, sizes.size(),
-                        [&](int64_t begin, int64_t end, int, T* memory) {
+  Runner{device}.run<S>(unit.batch, 1, sizes.size(),
+                        [&](int64_t begin, int64_t end, int, S* memory) {
                           for (int64_t image = begin; image < end; ++image) {
-                            UnitTensors<T> t = tensors;
+                            UnitTensors<S> t = tensors;
                             sizes.place(memory, t);
                             if (t.x != nullptr) t.x += image * sizes.pixels * unit.in_channels;
                             if (t.h != nullptr) t.h += image * sizes.pixels * unit.width;
@@ -341,18 +344,18 @@ UnitNormalizations<T> saved_normalizations(const Unit<T>& unit, const T* statist
   return n;
 }
 
-#define INSTANTIATE(T)                                                                  \
-  template struct Unit<T>;                                                              \
-  template Source<T> residual_source(const Unit<T>&, const UnitTensors<T>&,             \
-                                     const UnitNormalizations<T>&);                     \
-  template Source<T> shuffled_source(const Unit<T>&, const UnitTensors<T>&,             \
-                                     const UnitNormalizations<T>&);                     \
-  template void unit_forward_training(const Unit<T>&, const UnitTensors<T>&, Device&);  \
-  template void unit_forward_inference(const Unit<T>&, const UnitTensors<T>&, Device&); \
+#define INSTANTIATE(S)                                                                          \
+  template Source<S> residual_source(const Unit<Compute<S>>&, const UnitTensors<S>&,            \
+                                     const UnitNormalizations<Compute<S>>&);                    \
+  template Source<S> shuffled_source(const Unit<Compute<S>>&, const UnitTensors<S>&,            \
+                                     const UnitNormalizations<Compute<S>>&);                    \
+  template void unit_forward_training(const Unit<Compute<S>>&, const UnitTensors<S>&, Device&); \
+  template void unit_forward_inference(const Unit<Compute<S>>&, const UnitTensors<S>&, Device&);
+MENET_FOR_STORAGE(INSTANTIATE)
+
+#define INSTANTIATE_PARAMETERS(T) \
+  template struct Unit<T>;        \
   template UnitNormalizations<T> saved_normalizations(const Unit<T>&, const T*);
-INSTANTIATE(float)
-#ifdef MENET_FLOAT64
-INSTANTIATE(double)
-#endif
+MENET_FOR_FLOATS(INSTANTIATE_PARAMETERS)
 
 }  // namespace menet

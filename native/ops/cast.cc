@@ -1,11 +1,13 @@
 // Cast(x; dtype) -> y, as JavaScript's typed arrays convert: floats to int32 towards zero and
-// modulo 2^32, NaN and infinities to 0; to bool whether x != 0 (so NaN is true).
+// modulo 2^32, NaN and infinities to 0; to bool whether x != 0 (so NaN is true). 16-bit floats by
+// way of float, rounded to nearest even.
 #include <cmath>
 
 #include "core/op.h"
 #include "core/thread_pool.h"
 #include "ops/grain.h"
 #include "ops/number_type.h"
+#include "simd/convert.h"
 
 namespace menet {
 
@@ -13,7 +15,9 @@ namespace {
 
 std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(1);
-  return {{dtype_from_name(call.attributes.text("dtype")), call.inputs[0].shape}};
+  const DType to = dtype_from_name(call.attributes.text("dtype"));
+  for (DType dtype : {call.inputs[0].dtype, to}) call.expect_float_on_cuda(dtype);
+  return {{to, call.inputs[0].shape}};
 }
 
 template <typename T>
@@ -25,9 +29,16 @@ int32_t to_int32(T x) {
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(wrapped)));
 }
 
+template <typename X>
+constexpr bool kIsHalf = sizeof(X) < sizeof(Compute<X>);
+
 template <typename X, typename Y>
 Y convert(X x) {
-  if constexpr (std::is_same_v<Y, bool>) {
+  if constexpr (kIsHalf<X>) {
+    return convert<float, Y>(x);
+  } else if constexpr (kIsHalf<Y>) {
+    return Y(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<Y, bool>) {
     return x != 0;
   } else if constexpr (std::is_same_v<Y, int32_t> && std::is_floating_point_v<X>) {
     return to_int32(x);
@@ -41,7 +52,18 @@ template <typename Body>
 void with_type(DType dtype, Body&& body) {
   if (dtype == DType::kBool) return body(bool{});
   if (dtype == DType::kUint8) return body(uint8_t{});
-  with_number_type(dtype, body);
+  if (dtype == DType::kInt32) return body(int32_t{});
+  with_activation_type(dtype, body);
+}
+
+template <typename X, typename Y>
+void convert_range(const X* x, Y* y, int64_t n) {
+  constexpr bool floats = std::is_same_v<Compute<X>, float> && std::is_same_v<Compute<Y>, float>;
+  if constexpr (floats && !std::is_same_v<X, Y>) {
+    MENET_SIMD(convert_row<X, Y>)(x, y, n);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = convert<X, Y>(x[i]);
+  }
 }
 
 void cpu(Call& call) {
@@ -51,13 +73,13 @@ void cpu(Call& call) {
       using X = decltype(from);
       using Y = decltype(to);
       parallel_for(x.size(), kElementGrain, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) y.as<Y>()[i] = convert<X, Y>(x.as<X>()[i]);
+        convert_range(x.as<X>() + begin, y.as<Y>() + begin, end - begin);
       });
     });
   });
 }
 
-const RegisterOp cast({"Cast", infer, cpu});
+const RegisterOp cast({"Cast", infer, cpu, nullptr, kTakesHalf});
 
 }  // namespace
 

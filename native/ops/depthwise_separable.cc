@@ -20,33 +20,35 @@ using namespace separable_inputs;
 
 std::vector<TensorType> infer(const Call& call) {
   std::vector<TensorType> types;
-  by_float_type(call, [&](auto type) {
-    using T = decltype(type);
+  by_storage_type(call, [&](auto type) {
+    using S = decltype(type);
+    constexpr DType dtype = DTypeOf<S>::value;
+    call.expect_float_on_cuda(dtype);
     call.expect_inputs(kZ1 - kX);
-    const Separable<T> s = read_separable<T>(call, 0);
-    types.push_back({DTypeOf<T>::value, s.y()});
+    const Separable<S> s = read_separable<S>(call, 0);
+    types = {{dtype, s.y()}};
     if (!call.attributes.flag("training")) return;
-    for (const Shape& saved : {s.z1(), s.y(), s.statistics()}) {
-      types.push_back({DTypeOf<T>::value, saved});
-    }
+    types.push_back({dtype, s.z1()});
+    types.push_back({dtype, s.y()});
+    types.push_back({DTypeOf<Compute<S>>::value, s.statistics()});
   });
   return types;
 }
 
-template <typename T>
-void run_training(Call& call, const Separable<T>& s, const T* taps, const T* weights) {
+template <typename S, typename T = Compute<S>>
+void run_training(Call& call, const Separable<S>& s, const T* taps, const T* weights) {
   const Runner runner{call.device()};
-  T* z1 = call.outputs[1].as<T>();
-  T* z2 = call.outputs[2].as<T>();
-  const DepthwiseForward<T> depthwise{raw<T>(s.x, s.in()), s.map, taps, z1};
+  S* z1 = call.outputs[1].as<S>();
+  S* z2 = call.outputs[2].as<S>();
+  const DepthwiseForward<S> depthwise{raw<S>(s.x, s.in()), s.map, taps, z1};
   const Normalization<T> n1 =
       measured(runner, s.bn_depthwise, s.out_pixels(), s.out_rows(), 1,
                depthwise_forward_scratch(s.map, s.in()),
                [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
-                 MENET_SIMD(depthwise_forward<T>)(depthwise, begin, end, sums, tile);
+                 MENET_SIMD(depthwise_forward<S>)(depthwise, begin, end, sums, tile);
                });
-  PointwiseForward<T> pointwise{};
-  pointwise.in = normalized<T>(z1, s.in(), n1, true);
+  PointwiseForward<S> pointwise{};
+  pointwise.in = normalized<S>(z1, s.in(), n1, true);
   pointwise.out_channels = s.out();
   pointwise.groups = 1;
   pointwise.weights = weights;
@@ -56,35 +58,36 @@ void run_training(Call& call, const Separable<T>& s, const T* taps, const T* wei
       measured(runner, s.pointwise.bn, s.out_pixels(), s.out_pixels(), kTileRows,
                pointwise_forward_scratch(s.in(), s.out(), 1),
                [&](int64_t begin, int64_t end, Sums<T>* sums, T* tile) {
-                 MENET_SIMD(pointwise_forward<T>)(pointwise, begin, end, sums, tile);
+                 MENET_SIMD(pointwise_forward<S>)(pointwise, begin, end, sums, tile);
                });
-  const Join<T> joined{normalized<T>(z2, s.out(), n2, false), nullptr, call.outputs[0].as<T>(),
+  const Join<S> joined{normalized<S>(z2, s.out(), n2, false), nullptr, call.outputs[0].as<S>(),
                        s.out()};
   runner.run<T>(s.out_pixels(), kTileRows, 0, [&](int64_t begin, int64_t end, int, T*) {
-    MENET_SIMD(join<T>)(joined, begin, end);
+    MENET_SIMD(join<S>)(joined, begin, end);
   });
   save(n2, save(n1, call.outputs[3].as<T>()));
 }
 
 // A block of rows at a time through both convolutions, so that z1 stays in cache.
-template <typename T>
-void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* weights) {
+template <typename S, typename T = Compute<S>>
+void run_inference(Call& call, const Separable<S>& s, const T* taps, const T* weights) {
   const Normalization<T> n1 = running_normalization(s.bn_depthwise);
   const Normalization<T> n2 = running_normalization(s.pointwise.bn);
-  T* y = call.outputs[0].as<T>();
+  S* y = call.outputs[0].as<S>();
   const int64_t width = s.map.out_width;
   const int64_t most_rows = std::max(kDepthwiseRows, tile_rows(s.in(), s.out(), 1) / width);
   const int64_t z1_size = pad(most_rows * width * s.in());
   const int64_t tile_size = std::max(depthwise_forward_scratch(s.map, s.in()),
                                      pointwise_forward_scratch(s.in(), s.out(), 1));
   const auto body = [&](int64_t begin, int64_t end, int, T* memory) {
+    S* z1 = reinterpret_cast<S*>(memory);
     T* tile = memory + z1_size;
     for (int64_t top = begin; top < end;) {
       const int64_t blocks = (end - top + most_rows - 1) / most_rows;  // even ones
       const int64_t rows = (end - top + blocks - 1) / blocks;
-      const DepthwiseForward<T> depthwise{raw<T>(s.x, s.in()), s.map, taps, memory, top};
-      MENET_SIMD(depthwise_forward<T>)(depthwise, top, top + rows, nullptr, tile);
-      const PointwiseForward<T> pointwise{normalized<T>(memory, s.in(), n1, true),
+      const DepthwiseForward<S> depthwise{raw<S>(s.x, s.in()), s.map, taps, z1, top};
+      MENET_SIMD(depthwise_forward<S>)(depthwise, top, top + rows, nullptr, tile);
+      const PointwiseForward<S> pointwise{normalized<S>(z1, s.in(), n1, true),
                                           s.out(),
                                           1,
                                           weights,
@@ -95,7 +98,7 @@ void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* we
                                           n2.scale.data(),
                                           n2.offset.data(),
                                           nullptr};
-      MENET_SIMD(pointwise_forward<T>)(pointwise, 0, rows * width, nullptr, tile);
+      MENET_SIMD(pointwise_forward<S>)(pointwise, 0, rows * width, nullptr, tile);
       top += rows;
     }
   };
@@ -104,30 +107,32 @@ void run_inference(Call& call, const Separable<T>& s, const T* taps, const T* we
 }
 
 void run(Call& call) {
-  by_float_type(call, [&](auto type) {
-    using T = decltype(type);
-    const Separable<T> s = read_separable<T>(call, 0);
+  by_storage_type(call, [&](auto type) {
+    using S = decltype(type);
+    using T = Compute<S>;
+    const Separable<S> s = read_separable<S>(call, 0);
     const Scratch<T> taps(call.device(), packed_size(s.taps()));
     const Scratch<T> weights(call.device(), packed_size(s.pointwise.layout));
     pack(s.taps(), s.depthwise, taps.data());
     pack(s.pointwise.layout, s.pointwise.weights, weights.data());
     if (call.attributes.flag("training")) {
-      run_training<T>(call, s, taps.data(), weights.data());
+      run_training<S>(call, s, taps.data(), weights.data());
     } else {
-      run_inference<T>(call, s, taps.data(), weights.data());
+      run_inference<S>(call, s, taps.data(), weights.data());
     }
   });
 }
 
 std::vector<TensorType> infer_gradient(const Call& call) {
   std::vector<TensorType> types;
-  by_float_type(call, [&](auto type) {
-    using T = decltype(type);
+  by_storage_type(call, [&](auto type) {
+    using S = decltype(type);
+    call.expect_float_on_cuda(DTypeOf<S>::value);
     call.expect_inputs(kInputs);
-    const Separable<T> s = read_separable<T>(call, kX);
-    InputReader<T> outputs(call, kDy);
+    const Separable<S> s = read_separable<S>(call, kX);
+    InputReader<S> outputs(call, kDy);
     for (const char* name : {"dy", "y"}) outputs.activation(name, s.y());
-    InputReader<T> saved(call, kZ1);
+    InputReader<S> saved(call, kZ1);
     saved.activation("z1", s.z1());
     saved.activation("z2", s.y());
     saved.parameter("statistics", s.statistics());
@@ -137,16 +142,16 @@ std::vector<TensorType> infer_gradient(const Call& call) {
 }
 
 // dy -> dz2 -> the gradient of the normalised z1 before relu, in d_hidden.
-template <typename T>
-NormalizationGradient<T> pointwise_gradient(Call& call, const Separable<T>& s,
+template <typename S, typename T = Compute<S>>
+NormalizationGradient<T> pointwise_gradient(Call& call, const Separable<S>& s,
                                             const Normalization<T>& n1, const Normalization<T>& n2,
-                                            T* d_hidden) {
+                                            S* d_hidden) {
   const Runner runner{call.device()};
-  const T* z1 = call.inputs[kZ1].as<T>();
-  Gradient<T> dz2{};
-  dz2.da = call.inputs[kDy].as<T>();
-  dz2.mask = call.inputs[kY].as<T>();
-  dz2.z = call.inputs[kZ2].as<T>();
+  const S* z1 = call.inputs[kZ1].as<S>();
+  Gradient<S> dz2{};
+  dz2.da = call.inputs[kDy].as<S>();
+  dz2.mask = call.inputs[kY].as<S>();
+  dz2.z = call.inputs[kZ2].as<S>();
   dz2.da_stride = dz2.channels = s.out();
   const NormalizationGradient<T> g2 =
       join_gradient(runner, dz2, s.pointwise.bn, n2, s.out_pixels(), call.outputs[5].as<T>(),
@@ -154,8 +159,8 @@ NormalizationGradient<T> pointwise_gradient(Call& call, const Separable<T>& s,
   dz2 = behind(g2, dz2);
   const Scratch<T> weights(call.device(), transposed_size(s.pointwise.layout));
   pack_transposed(s.pointwise.layout, s.pointwise.weights, weights.data());
-  PointwiseBackward<T> args{};
-  args.in = normalized<T>(z1, s.in(), n1, true);
+  PointwiseBackward<S> args{};
+  args.in = normalized<S>(z1, s.in(), n1, true);
   args.out = dz2;
   args.groups = 1;
   args.weights = weights.data();
@@ -167,41 +172,43 @@ NormalizationGradient<T> pointwise_gradient(Call& call, const Separable<T>& s,
                              call.outputs[2].as<T>(), call.outputs[3].as<T>());
 }
 
-template <typename T>
+template <typename S>
 void run_gradient_typed(Call& call) {
-  const Separable<T> s = read_separable<T>(call, kX);
+  using T = Compute<S>;
+  const Separable<S> s = read_separable<S>(call, kX);
   const Runner runner{call.device()};
   const T* statistics = call.inputs[kStatistics].as<T>();
   const Normalization<T> n1 = saved_normalization(s.bn_depthwise, statistics);
   const Normalization<T> n2 = saved_normalization(s.pointwise.bn, statistics + 2 * s.in());
-  const Scratch<T> d_hidden(call.device(), s.out_pixels() * s.in());
+  const Scratch<S> d_hidden(call.device(), s.out_pixels() * s.in());
   const NormalizationGradient<T> g1 = pointwise_gradient(call, s, n1, n2, d_hidden.data());
 
   const Scratch<T> taps(call.device(), packed_size(s.taps()));
   pack(s.taps(), s.depthwise, taps.data());
-  const T* z1 = call.inputs[kZ1].as<T>();
-  const DepthwiseBackward<T> args{raw<T>(s.x, s.in()),
+  const S* z1 = call.inputs[kZ1].as<S>();
+  const DepthwiseBackward<S> args{raw<S>(s.x, s.in()),
                                   s.map,
-                                  behind<T>(g1, d_hidden.data(), z1, s.in()),
+                                  behind<S>(g1, d_hidden.data(), z1, s.in()),
                                   taps.data(),
                                   {},
                                   nullptr,
-                                  call.outputs[0].as<T>()};
+                                  call.outputs[0].as<S>()};
   const ThreadGradients<T> d_taps(runner, packed_size(s.taps()));
   runner.run<T>(s.batch * depthwise_blocks(s.map), 1, depthwise_backward_scratch(s.map, s.in(), 0),
                 [&](int64_t begin, int64_t end, int thread, T* tile) {
-                  MENET_SIMD(depthwise_backward<T>)
+                  MENET_SIMD(depthwise_backward<S>)
                   (args, begin, end, d_taps.of(thread), nullptr, nullptr, tile);
                 });
   unpack(s.taps(), d_taps.total(), call.outputs[1].as<T>());
 }
 
 void run_gradient(Call& call) {
-  by_float_type(call, [&](auto type) { run_gradient_typed<decltype(type)>(call); });
+  by_storage_type(call, [&](auto type) { run_gradient_typed<decltype(type)>(call); });
 }
 
-const RegisterOp forward({"DepthwiseSeparable", infer, run});
-const RegisterOp gradient({"DepthwiseSeparableGrad", infer_gradient, run_gradient});
+const RegisterOp forward({"DepthwiseSeparable", infer, run, nullptr, kTakesHalf});
+const RegisterOp gradient({"DepthwiseSeparableGrad", infer_gradient, run_gradient, nullptr,
+                           kTakesHalf});
 
 }  // namespace
 

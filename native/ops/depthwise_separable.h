@@ -5,11 +5,12 @@
 
 namespace menet {
 
-template <typename T>
+template <typename S>
 struct Separable {
+  using T = Compute<S>;
   int64_t batch;
   Map map;
-  const T* x;
+  const S* x;
   const T* depthwise;
   BatchNorm<T> bn_depthwise;
   typename Unit<T>::Convolution pointwise;
@@ -29,10 +30,10 @@ namespace separable_inputs {
 enum { kDy, kY, kX, kZ1 = kX + 11, kZ2, kStatistics, kInputs };
 }
 
-template <typename T>
-Separable<T> read_separable(const Call& call, size_t first) {
-  InputReader<T> reader(call, first);
-  Separable<T> s{};
+template <typename S>
+Separable<S> read_separable(const Call& call, size_t first) {
+  InputReader<S> reader(call, first);
+  Separable<S> s{};
   const Shape x = reader.peek("x");
   s.batch = x[0];
   s.map = read_map(call, x);

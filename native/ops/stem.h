@@ -1,6 +1,7 @@
 // The sizes of a stem, and the order of its gradient's inputs.
 #pragma once
 
+#include "kernels/input_reader.h"
 #include "kernels/packing.h"
 
 namespace menet {
@@ -22,6 +23,19 @@ struct StemShape {
 
 // Checks x and the parameters, which begin at input `first`.
 StemShape stem_shape(const Call& call, size_t first);
+
+// What y and z are stored as: x's type or, where x is float32, that of attribute `storage`.
+DType stem_storage(const Call& call, DType x);
+
+// Calls body(X{}, S{}) with what x is stored as and what y is.
+template <typename Body>
+void with_stem_types(DType x, DType y, const Body& body) {
+  with_activation_type(y, [&](auto s) {
+    using S = decltype(s);
+    if (x == y) return body(S{}, S{});
+    if constexpr (sizeof(S) < sizeof(Compute<S>)) return body(float{}, S{});
+  });
+}
 
 // Inputs of the gradient; a batch norm is four.
 namespace stem_inputs {

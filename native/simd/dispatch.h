@@ -39,3 +39,7 @@
 #else
 #define MENET_FOR_FLOATS(INSTANTIATE) INSTANTIATE(float)
 #endif
+
+// The same for what activations are stored as.
+#define MENET_FOR_STORAGE(INSTANTIATE) \
+  MENET_FOR_FLOATS(INSTANTIATE) INSTANTIATE(BFloat16) INSTANTIATE(Float16)

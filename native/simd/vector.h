@@ -1,76 +1,61 @@
 // Vectors of one instruction set, for *.simd.cc files alone: GCC's and clang's vector
-// extension, so that one source serves every width.
+// extension, so that one source serves every width. 16-bit floats become vectors of float when
+// they are loaded, and are rounded when they are stored (simd/half_vector.h).
 #pragma once
 
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
+#include "simd/half_vector.h"
 
 namespace menet {
 namespace MENET_ISA {
 
-template <typename T>
-struct Simd {
-  typedef T Vector __attribute__((vector_size(MENET_VECTOR_BYTES)));
-  static constexpr int kLanes = MENET_VECTOR_BYTES / static_cast<int>(sizeof(T));
-};
-
-template <typename T>
-using Vector = typename Simd<T>::Vector;
-
-template <typename T>
-constexpr int kLanes = Simd<T>::kLanes;
-
-// The least multiple of the vector's lanes that is at least n: rows of scratch tiles
-// are padded to it, so that inner loops need no masks.
-template <typename T>
-inline int64_t padded(int64_t n) {
-  return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+template <typename S>
+inline Vector<Compute<S>> load(const S* p) {
+  if constexpr (kIsHalf<S>) {
+    return load_half(p);
+  } else {
+    Vector<S> v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+  }
 }
 
-template <typename T>
-inline Vector<T> load(const T* p) {
-  Vector<T> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
+template <typename S>
+inline void store(S* p, Vector<Compute<S>> v) {
+  if constexpr (kIsHalf<S>) {
+    store_bits(p, HalfFormat<S>::narrow(v), Whole{});
+  } else {
+    __builtin_memcpy(p, &v, sizeof v);
+  }
 }
 
-template <typename T>
-inline void store(T* p, Vector<T> v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-
-// The width of a load or store at the end of a row: all lanes or the first `count`.
-// Lanes that are not loaded are zero.
-struct Whole {};
-struct Part {
-  int count;
-};
-
-template <typename T>
-inline Vector<T> load(const T* p, Whole) {
+template <typename S>
+inline Vector<Compute<S>> load(const S* p, Whole) {
   return load(p);
 }
 
-template <typename T>
-inline void store(T* p, Vector<T> v, Whole) {
+template <typename S>
+inline void store(S* p, Vector<Compute<S>> v, Whole) {
   store(p, v);
 }
 
-template <typename T>
-inline Vector<T> load(const T* p, Part part) {
-  Vector<T> v = {};
-  for (int i = 0; i < part.count; ++i) v[i] = p[i];
-  return v;
+template <typename S>
+inline Vector<Compute<S>> load(const S* p, Part part) {
+  if constexpr (kIsHalf<S>) {
+    return load_half(p, part);
+  } else {
+    Vector<S> v = {};  // lanes that are not loaded are zero
+    for (int i = 0; i < part.count; ++i) v[i] = p[i];
+    return v;
+  }
 }
 
-template <typename T>
-inline void store(T* p, Vector<T> v, Part part) {
-  for (int i = 0; i < part.count; ++i) p[i] = v[i];
+template <typename S>
+inline void store(S* p, Vector<Compute<S>> v, Part part) {
+  if constexpr (kIsHalf<S>) {
+    store_bits(p, HalfFormat<S>::narrow(v), part);
+  } else {
+    for (int i = 0; i < part.count; ++i) p[i] = v[i];
+  }
 }
 
 #if defined(__AVX512F__)
