@@ -8,25 +8,28 @@
 
 namespace menet {
 
-template <typename T>
+template <typename S>
 struct MaskedAt {
-  Gradient<T> dz;
-  __device__ T operator()(int64_t pixel, int64_t c) const { return masked_at(dz, pixel, c); }
+  Gradient<S> dz;
+  __device__ Compute<S> operator()(int64_t pixel, int64_t c) const {
+    return masked_at(dz, pixel, c);
+  }
 };
 
-template <typename T>
+template <typename S>
 struct GradientAt {
-  Gradient<T> dz;
-  __device__ T operator()(int64_t pixel, int64_t c) const { return read(dz, pixel, c); }
+  Gradient<S> dz;
+  __device__ Compute<S> operator()(int64_t pixel, int64_t c) const { return read(dz, pixel, c); }
 };
 
 // Of a depthwise convolution's input; with what a 1x1 merge branch from it makes of it.
-template <typename T>
+template <typename S>
 struct DepthwiseGradientAt {
-  Gradient<T> dz;
+  using T = Compute<S>;
+  Gradient<S> dz;
   Map map;
   const T* weights;  // [9][channels]
-  Gradient<T> merge;
+  Gradient<S> merge;
   const T* merge_weights;  // [channels][side]
   int64_t side;            // 0: no branch
 
@@ -43,9 +46,10 @@ struct DepthwiseGradientAt {
 };
 
 // partials [range][9][channels] of a depthwise convolution's weights, over output pixels.
-template <typename T>
-__global__ void depthwise_weights(Source<T> in, Gradient<T> dz, Map map, int64_t pixels,
-                                  int64_t range, T* partials) {
+template <typename S>
+__global__ void depthwise_weights(Source<S> in, Gradient<S> dz, Map map, int64_t pixels,
+                                  int64_t range, Compute<S>* partials) {
+  using T = Compute<S>;
   MENET_SHARED(T, lines, kMapWidth * kMapLines);
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
   const int64_t c = static_cast<int64_t>(blockIdx.y) * kMapWidth + tx;
@@ -74,9 +78,9 @@ __global__ void depthwise_weights(Source<T> in, Gradient<T> dz, Map map, int64_t
   }
 }
 
-template <typename T>
-Gradient<T> plain_gradient(const T* da, int64_t channels) {
-  Gradient<T> gradient{};
+template <typename S>
+Gradient<S> plain_gradient(const S* da, int64_t channels) {
+  Gradient<S> gradient{};
   gradient.da = da;
   gradient.da_stride = channels;
   gradient.channels = channels;
@@ -90,12 +94,25 @@ struct ScaleGradient {
   T* offset;
 };
 
+// The same coefficients for another storage type.
+template <typename S>
+Gradient<S> coefficients_of(const Gradient<Compute<S>>& g) {
+  Gradient<S> gradient{};
+  gradient.channels = g.channels;
+  gradient.scale = g.scale;
+  gradient.slope = g.slope;
+  gradient.mean = g.mean;
+  gradient.constant = g.constant;
+  return gradient;
+}
+
 // dz behind a batch norm, from da and its sums, which lie where z's channels do.
-template <typename T>
-Gradient<T> behind(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
+template <typename S, typename T = Compute<S>>
+Gradient<S> behind(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
                    const TileSums<T>& sums, const Shuffle& shuffle, const ScaleGradient<T>& out,
-                   const T* da, const T* z) {
-  Gradient<T> dz = batch_norm_gradient(call, bn, n, sums, shuffle, out.scale, out.offset);
+                   const S* da, const S* z) {
+  Gradient<S> dz =
+      coefficients_of<S>(batch_norm_gradient(call, bn, n, sums, shuffle, out.scale, out.offset));
   dz.da = da;
   dz.da_stride = bn.channels;
   dz.z = z;
@@ -103,30 +120,30 @@ Gradient<T> behind(Call& call, const BatchNorm<T>& bn, const DeviceNormalization
 }
 
 // dz of y = relu(bn(z) + ...), dy and y being of stride `stride`.
-template <typename T>
-Gradient<T> behind_join(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
-                        const ScaleGradient<T>& out, const T* dy, const T* y, int64_t stride,
-                        const T* z, int64_t pixels) {
-  Gradient<T> da = plain_gradient(dy, bn.channels);
+template <typename S, typename T = Compute<S>>
+Gradient<S> behind_join(Call& call, const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
+                        const ScaleGradient<T>& out, const S* dy, const S* y, int64_t stride,
+                        const S* z, int64_t pixels) {
+  Gradient<S> da = plain_gradient(dy, bn.channels);
   da.da_stride = stride;
   da.mask = y;
   da.z = z;
   da.mean = n.mean;
   const TileSums<T> sums = make_tile_sums<T>(call, pixels, bn.channels);
-  launch_tile_map<T>(call, MaskedAt<T>{da}, SumEnd<T>{da, sums}, pixels, bn.channels);
-  Gradient<T> dz = behind(call, bn, n, sums, unshuffled(bn.channels), out, dy, z);
+  launch_tile_map<T>(call, MaskedAt<S>{da}, SumEnd<S>{da, sums}, pixels, bn.channels);
+  Gradient<S> dz = behind<S>(call, bn, n, sums, unshuffled(bn.channels), out, dy, z);
   dz.da_stride = stride;
   dz.mask = y;
   return dz;
 }
 
 // The end of a pass back to `in`: da to d_in, and its sums where `in` is normalised.
-template <typename T>
-GradientEnd<T> gradient_end(Call& call, const Source<T>& in, T* d_in, int64_t pixels) {
-  GradientEnd<T> end{};
+template <typename S>
+GradientEnd<S> gradient_end(Call& call, const Source<S>& in, S* d_in, int64_t pixels) {
+  GradientEnd<S> end{};
   end.in = in;
   end.d_in = d_in;
-  if (in.scale != nullptr) end.sums = make_tile_sums<T>(call, pixels, in.channels);
+  if (in.scale != nullptr) end.sums = make_tile_sums<Compute<S>>(call, pixels, in.channels);
   return end;
 }
 
@@ -165,9 +182,10 @@ void launch_conv3x3_gradients(Call& call, const T* weights, const WeightLayout& 
                          layout, batch * map.out_height * map.out_width, d_weights);
 }
 
-template <typename T>
-void launch_depthwise_weights(Call& call, const Source<T>& in, const Gradient<T>& dz,
-                              const Map& map, int64_t out_pixels, T* d_weights) {
+template <typename S>
+void launch_depthwise_weights(Call& call, const Source<S>& in, const Gradient<S>& dz,
+                              const Map& map, int64_t out_pixels, Compute<S>* d_weights) {
+  using T = Compute<S>;
   const int64_t across = ceil_div(in.channels, kMapWidth);
   const int64_t wanted = std::max<int64_t>(1, kMostBlocks / 4 / across);
   const int64_t range = std::max<int64_t>(kTilePixels, ceil_div(out_pixels, wanted));
@@ -175,7 +193,7 @@ void launch_depthwise_weights(Call& call, const Source<T>& in, const Gradient<T>
   T* partials = call.scratch<T>(ranges * 9 * in.channels);
   const Grid grid{dim3(static_cast<unsigned>(ranges), static_cast<unsigned>(across)),
                   dim3(kMapWidth, kMapLines)};
-  launch(call, depthwise_weights<T>, grid, in, dz, map, out_pixels, range, partials);
+  launch(call, depthwise_weights<S>, grid, in, dz, map, out_pixels, range, partials);
   sum_partials(call, static_cast<const T*>(partials), ranges, 9 * in.channels, d_weights);
 }
 

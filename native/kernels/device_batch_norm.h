@@ -42,9 +42,10 @@ struct DeviceNormalization {
 };
 
 // z behind its batch norm and, where it has one, relu.
-template <typename T>
-Source<T> normalized(const T* z, int64_t channels, const DeviceNormalization<T>& n, bool relu) {
-  Source<T> source{};
+template <typename S>
+Source<S> normalized(const S* z, int64_t channels, const DeviceNormalization<Compute<S>>& n,
+                     bool relu) {
+  Source<S> source{};
   source.z = z;
   source.channels = channels;
   source.mean = n.mean;

@@ -7,53 +7,36 @@
 namespace menet {
 
 // Stores z and leaves its moments.
-template <typename T>
+template <typename S>
 struct StoreEnd {
-  T* out;  // null: the moments alone
+  S* out;  // null: the moments alone
   int64_t stride;
   Shuffle shuffle;
-  TileSums<T> moments;
+  TileSums<Compute<S>> moments;
 
   template <typename Part>
   __device__ void operator()(Part& part, int64_t first, int64_t count) const {
     if (out != nullptr) {
       part.for_each(count, [&](int i, int j, int64_t pixel) {
-        out[pixel * stride + shuffle.position(first + part.columns[j])] = part.values[i][j];
+        out[pixel * stride + shuffle.position(first + part.columns[j])] =
+            static_cast<S>(part.values[i][j]);
       });
     }
     if (moments.first != nullptr) part.write_moments(moments, first, count);
   }
 };
 
-// relu((z - mean) * scale + offset + residual): the end of an inference unit.
-template <typename T>
-struct JoinEnd {
-  T* out;
-  int64_t stride;
-  const T *mean, *scale, *offset;
-  const T* residual;  // of stride `stride`; null: nothing is added
-
-  template <typename Part>
-  __device__ void operator()(Part& part, int64_t first, int64_t count) const {
-    part.for_each(count, [&](int i, int j, int64_t pixel) {
-      const int64_t c = first + part.columns[j], at = pixel * stride + c;
-      T v = (part.values[i][j] - mean[c]) * scale[c] + offset[c];
-      if (residual != nullptr) v += residual[at];
-      out[at] = v > 0 ? v : T(0);
-    });
-  }
-};
-
 // The gradient of a pass's input: through gate, relu and batch norm of a source that has them.
-template <typename T>
+template <typename S>
 struct GradientEnd {
-  Source<T> in;
-  T* d_in;            // of the normalised input before relu, or of a raw one
-  T* d_gate;          // of the normalised gate before the sigmoid
+  using T = Compute<S>;
+  Source<S> in;
+  S* d_in;            // of the normalised input before relu, or of a raw one
+  S* d_gate;          // of the normalised gate before the sigmoid
   bool accumulate;    // raw input: add to d_in
-  const T* residual;  // raw input: adds residual where residual_mask > 0
-  const T* residual_mask;
-  TileSums<Compute<T>> sums, gate_sums;  // of a normalised input
+  const S* residual;  // raw input: adds residual where residual_mask > 0
+  const S* residual_mask;
+  TileSums<T> sums, gate_sums;  // of a normalised input
 
   template <typename Part>
   __device__ void operator()(Part& part, int64_t first, int64_t count) const {
@@ -62,45 +45,48 @@ struct GradientEnd {
       const int64_t c = first + part.columns[j], at = pixel * in.channels + c;
       T d = part.values[i][j];
       if (in.scale == nullptr) {
-        if (accumulate) d += d_in[at];
-        if (residual != nullptr && residual_mask[at] > 0) d += residual[at];
+        if (accumulate) d += static_cast<T>(d_in[at]);
+        if (residual != nullptr && static_cast<T>(residual_mask[at]) > 0) {
+          d += static_cast<T>(residual[at]);
+        }
       } else {
         const T a = normalized_at(in, pixel, c);
         if (in.relu && !(a > 0)) d = 0;
         if (in.gate != nullptr) {
           const T s = gate_at(in, pixel, c);
           gate.values[i][j] = d * a * s * (1 - s);
-          d_gate[at] = gate.values[i][j];
+          d_gate[at] = static_cast<S>(gate.values[i][j]);
           d *= s;
         }
       }
-      d_in[at] = d;
+      d_in[at] = static_cast<S>(d);
       part.values[i][j] = d;
     });
     if (sums.first == nullptr) return;
     part.write_products(sums, first, count, [&](int i, int j) {
       const int64_t c = first + part.columns[j];
-      return in.z[part.pixel(i) * in.channels + c] - in.mean[c];
+      return static_cast<T>(in.z[part.pixel(i) * in.channels + c]) - in.mean[c];
     });
     if (gate_sums.first == nullptr) return;
     gate.write_products(gate_sums, first, count, [&](int i, int j) {
       const int64_t c = first + part.columns[j];
-      return in.gate[part.pixel(i) * in.channels + c] - in.gate_mean[c];
+      return static_cast<T>(in.gate[part.pixel(i) * in.channels + c]) - in.gate_mean[c];
     });
   }
 };
 
 // The sums of da alone, which lies there.
-template <typename T>
+template <typename S>
 struct SumEnd {
-  Gradient<T> dz;
+  using T = Compute<S>;
+  Gradient<S> dz;
   TileSums<T> sums;
 
   template <typename Part>
   __device__ void operator()(Part& part, int64_t first, int64_t count) const {
     part.write_products(sums, first, count, [&](int i, int j) {
       const int64_t c = first + part.columns[j];
-      return dz.z[part.pixel(i) * dz.channels + c] - dz.mean[c];
+      return static_cast<T>(dz.z[part.pixel(i) * dz.channels + c]) - dz.mean[c];
     });
   }
 };

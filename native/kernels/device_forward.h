@@ -7,9 +7,10 @@
 
 namespace menet {
 
-template <typename T>
+template <typename S>
 struct DepthwiseAt {
-  Source<T> in;
+  using T = Compute<S>;
+  Source<S> in;
   Map map;
   const T* weights;  // [9][channels]
 
@@ -24,28 +25,29 @@ struct DepthwiseAt {
   }
 };
 
-template <typename T>
+template <typename S>
 struct SourceAt {
-  Source<T> in;
-  __device__ T operator()(int64_t pixel, int64_t c) const { return read(in, pixel, c); }
+  Source<S> in;
+  __device__ Compute<S> operator()(int64_t pixel, int64_t c) const { return read(in, pixel, c); }
 };
 
 // y = relu(bn(z) + residual), the residual being of y's stride, or null.
-template <typename T>
-__global__ void join(Source<T> in, const T* residual, T* y, int64_t stride, int64_t count) {
+template <typename S>
+__global__ void join(Source<S> in, const S* residual, S* y, int64_t stride, int64_t count) {
+  using T = Compute<S>;
   for (int64_t e = grid_begin(); e < count; e += grid_step()) {
     const int64_t pixel = e / in.channels, c = e % in.channels, at = pixel * stride + c;
     T v = read(in, pixel, c);
-    if (residual != nullptr) v += residual[at];
-    y[at] = v > 0 ? v : T(0);
+    if (residual != nullptr) v += static_cast<T>(residual[at]);
+    y[at] = static_cast<S>(v > 0 ? v : T(0));
   }
 }
 
-template <typename T>
-void launch_join(const Call& call, const Source<T>& in, const T* residual, T* y, int64_t stride,
+template <typename S>
+void launch_join(const Call& call, const Source<S>& in, const S* residual, S* y, int64_t stride,
                  int64_t pixels) {
   const int64_t count = pixels * in.channels;
-  launch(call, join<T>, grid_for(count), in, residual, y, stride, count);
+  launch(call, join<S>, grid_for(count), in, residual, y, stride, count);
 }
 
 // Runs a pass that gives z with pass(moments), which may set moments.tile. Its normalisation
@@ -84,10 +86,10 @@ void launch_conv3x3(const Call& call, const Source<T>& in, const Map& map, const
                     {out_pixels, layout.channels, layout.depth});
 }
 
-template <typename T, typename End>
-void launch_depthwise(const Call& call, const Source<T>& in, const Map& map, const T* weights,
-                      const End& end, int64_t out_pixels) {
-  launch_tile_map<T>(call, DepthwiseAt<T>{in, map, weights}, end, out_pixels, in.channels);
+template <typename S, typename End>
+void launch_depthwise(const Call& call, const Source<S>& in, const Map& map,
+                      const Compute<S>* weights, const End& end, int64_t out_pixels) {
+  launch_tile_map<Compute<S>>(call, DepthwiseAt<S>{in, map, weights}, end, out_pixels, in.channels);
 }
 
 }  // namespace menet

@@ -18,37 +18,39 @@ struct Shuffle {
 inline Shuffle unshuffled(int64_t channels) { return {channels, 1}; }
 
 // Before relu and gate.
-template <typename T>
-__device__ T normalized_at(const Source<T>& s, int64_t pixel, int64_t c) {
-  const T z = s.z[pixel * s.channels + c];
+template <typename S>
+__device__ Compute<S> normalized_at(const Source<S>& s, int64_t pixel, int64_t c) {
+  const Compute<S> z = s.z[pixel * s.channels + c];
   return s.scale == nullptr ? z : (z - s.mean[c]) * s.scale[c] + s.offset[c];
 }
 
-template <typename T>
-__device__ T gate_at(const Source<T>& s, int64_t pixel, int64_t c) {
-  const T z = s.gate[pixel * s.channels + c];
+template <typename S>
+__device__ Compute<S> gate_at(const Source<S>& s, int64_t pixel, int64_t c) {
+  const Compute<S> z = s.gate[pixel * s.channels + c];
   return 1 / (1 + exponential(-((z - s.gate_mean[c]) * s.gate_scale[c] + s.gate_offset[c])));
 }
 
-template <typename T>
-__device__ T read(const Source<T>& s, int64_t pixel, int64_t c) {
-  T a = normalized_at(s, pixel, c);
+template <typename S>
+__device__ Compute<S> read(const Source<S>& s, int64_t pixel, int64_t c) {
+  Compute<S> a = normalized_at(s, pixel, c);
   if (s.relu && a < 0) a = 0;
   return s.gate == nullptr ? a : a * gate_at(s, pixel, c);
 }
 
 // da where it counts.
-template <typename T>
-__device__ T masked_at(const Gradient<T>& g, int64_t pixel, int64_t c) {
+template <typename S>
+__device__ Compute<S> masked_at(const Gradient<S>& g, int64_t pixel, int64_t c) {
   const int64_t i = pixel * g.da_stride + c;
-  return g.mask == nullptr || g.mask[i] > 0 ? g.da[i] : T(0);
+  if (g.mask != nullptr && !(static_cast<Compute<S>>(g.mask[i]) > 0)) return 0;
+  return g.da[i];
 }
 
-template <typename T>
-__device__ T read(const Gradient<T>& g, int64_t pixel, int64_t c) {
-  const T d = masked_at(g, pixel, c);
+template <typename S>
+__device__ Compute<S> read(const Gradient<S>& g, int64_t pixel, int64_t c) {
+  const Compute<S> d = masked_at(g, pixel, c);
   if (g.scale == nullptr) return d;
-  return d * g.scale[c] + (g.z[pixel * g.channels + c] - g.mean[c]) * g.slope[c] + g.constant[c];
+  const Compute<S> z = g.z[pixel * g.channels + c];
+  return d * g.scale[c] + (z - g.mean[c]) * g.slope[c] + g.constant[c];
 }
 
 // A pixel of N images of height x width, by its number.

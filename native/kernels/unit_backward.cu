@@ -7,9 +7,10 @@ namespace menet {
 namespace {
 
 // d_x of average_pool: dy where y > 0, both of stride `stride` and from channel `first` on.
-template <typename T>
-__global__ void average_pool_gradient(const T* dy, const T* y, int64_t stride, int64_t first,
-                                      int64_t channels, Map map, T* d_x, int64_t count) {
+template <typename S>
+__global__ void average_pool_gradient(const S* dy, const S* y, int64_t stride, int64_t first,
+                                      int64_t channels, Map map, S* d_x, int64_t count) {
+  using T = Compute<S>;
   for (int64_t e = grid_begin(); e < count; e += grid_step()) {
     const int64_t pixel = e / channels, c = e % channels;
     const MapPixel p(pixel, map.height, map.width);
@@ -18,18 +19,20 @@ __global__ void average_pool_gradient(const T* dy, const T* y, int64_t stride, i
       const int64_t from = output_over(map, p, tap);
       if (from < 0) continue;
       const int64_t at = from * stride + first + c;
-      if (y[at] > 0) sum += dy[at];
+      if (static_cast<T>(y[at]) > 0) sum += static_cast<T>(dy[at]);
     }
-    d_x[e] = sum / T(9);
+    d_x[e] = static_cast<S>(sum / T(9));
   }
 }
 
 // The passes of the gradient, last convolution first.
-template <typename T>
+template <typename S>
 class Backward {
  public:
-  Backward(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors, const T* dy,
-           const UnitGradients<T>& gradients)
+  using T = Compute<S>;
+
+  Backward(Call& call, const Unit<T>& unit, const UnitTensors<S>& tensors, const S* dy,
+           const UnitGradients<S>& gradients)
       : call_(call),
         u_(unit),
         t_(tensors),
@@ -41,23 +44,23 @@ class Backward {
   }
 
   void run() {
-    Gradient<T> residual = plain_gradient(dy_, u_.width);
-    Gradient<T> merged{};
+    Gradient<S> residual = plain_gradient(dy_, u_.width);
+    Gradient<S> merged{};
     if (u_.expanded > 0 || u_.side > 0) residual = tail();
     if (u_.side > 0) merged = branch();
     if (u_.depthwise != nullptr) {
       compress(depthwise(residual, merged));
     } else {
       merge(merged);
-      launch_tile_map<T>(call_, GradientAt<T>{residual},
-                         StoreEnd<T>{g_.z2, u_.width, unshuffled(u_.width), {}}, u_.out_pixels(),
+      launch_tile_map<T>(call_, GradientAt<S>{residual},
+                         StoreEnd<S>{g_.z2, u_.width, unshuffled(u_.width), {}}, u_.out_pixels(),
                          u_.width);
     }
   }
 
  private:
   using Convolution = typename Unit<T>::Convolution;
-  using ConvolutionGradient = typename UnitGradients<T>::Convolution;
+  using ConvolutionGradient = typename UnitGradients<S>::Convolution;
 
   void read_statistics() {
     const T* statistics = t_.statistics;
@@ -75,31 +78,31 @@ class Backward {
     n_.expand = next(u_.expand.bn, unshuffled(u_.expanded));
   }
 
-  Gradient<T> behind(const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
+  Gradient<S> behind(const BatchNorm<T>& bn, const DeviceNormalization<T>& n,
                      const TileSums<T>& sums, const Shuffle& shuffle,
-                     const ConvolutionGradient& out, const T* da, const T* z) {
-    return menet::behind<T>(call_, bn, n, sums, shuffle, {out.scale, out.offset}, da, z);
+                     const ConvolutionGradient& out, const S* da, const S* z) {
+    return menet::behind<S>(call_, bn, n, sums, shuffle, {out.scale, out.offset}, da, z);
   }
 
   // Both gradients of a 1x1 convolution.
-  void pointwise(const Convolution& w, GradientEnd<T>& end, const Gradient<T>& dz,
+  void pointwise(const Convolution& w, GradientEnd<S>& end, const Gradient<S>& dz,
                  const Shuffle& shuffle, int64_t pixels, T* d_weights) {
     launch_pointwise_gradients(call_, w.weights, w.layout, end, dz, shuffle, pixels, d_weights);
   }
 
   // dy -> the gradients of the normalised z2 and of the gate; returns dz2.
-  Gradient<T> tail() {
+  Gradient<S> tail() {
     const int64_t pixels = u_.out_pixels();
-    d_residual_ = call_.scratch<T>(pixels * u_.width);
-    GradientEnd<T> end = gradient_end(call_, residual_source(u_, t_, n_), d_residual_, pixels);
+    d_residual_ = call_.scratch<S>(pixels * u_.width);
+    GradientEnd<S> end = gradient_end(call_, residual_source(u_, t_, n_), d_residual_, pixels);
     if (u_.side > 0) {
-      end.d_gate = call_.scratch<T>(pixels * u_.width);
+      end.d_gate = call_.scratch<S>(pixels * u_.width);
       end.gate_sums = make_tile_sums<T>(call_, pixels, u_.width);
     }
     if (u_.expanded > 0) {
       pointwise(u_.expand, end, joined(), unshuffled(u_.expanded), pixels, g_.expand.weights);
     } else {
-      launch_tile_map<T>(call_, GradientAt<T>{plain_gradient(dy_, u_.width)}, end, pixels,
+      launch_tile_map<T>(call_, GradientAt<S>{plain_gradient(dy_, u_.width)}, end, pixels,
                          u_.width);
     }
     if (u_.side > 0) {
@@ -111,41 +114,41 @@ class Backward {
   }
 
   // dz3, from dy where y > 0.
-  Gradient<T> joined() {
-    return behind_join<T>(call_, u_.expand.bn, n_.expand, {g_.expand.scale, g_.expand.offset}, dy_,
+  Gradient<S> joined() {
+    return behind_join<S>(call_, u_.expand.bn, n_.expand, {g_.expand.scale, g_.expand.offset}, dy_,
                           t_.y, y_stride_, t_.z3, u_.out_pixels());
   }
 
   // dze -> dzs -> dzm.
-  Gradient<T> branch() {
+  Gradient<S> branch() {
     const int64_t side = u_.side;
-    T* d_mixed = call_.scratch<T>(u_.out_pixels() * side);
-    GradientEnd<T> evolve =
-        gradient_end(call_, normalized<T>(t_.zs, side, n_.conv, true), d_mixed, u_.out_pixels());
+    S* d_mixed = call_.scratch<S>(u_.out_pixels() * side);
+    GradientEnd<S> evolve =
+        gradient_end(call_, normalized<S>(t_.zs, side, n_.conv, true), d_mixed, u_.out_pixels());
     pointwise(u_.evolve, evolve, d_evolved_, unshuffled(u_.width), u_.out_pixels(),
               g_.evolve.weights);
-    const Gradient<T> dzs =
+    const Gradient<S> dzs =
         behind(u_.conv.bn, n_.conv, evolve.sums, unshuffled(side), g_.conv, d_mixed, t_.zs);
 
-    T* d_merged = call_.scratch<T>(u_.pixels() * side);
-    GradientEnd<T> conv =
-        gradient_end(call_, normalized<T>(t_.zm, side, n_.merge, true), d_merged, u_.pixels());
+    S* d_merged = call_.scratch<S>(u_.pixels() * side);
+    GradientEnd<S> conv =
+        gradient_end(call_, normalized<S>(t_.zm, side, n_.merge, true), d_merged, u_.pixels());
     launch_window_gradients(call_, u_.conv.weights, u_.conv.layout, conv, dzs, u_.map, u_.pixels(),
                             g_.conv.weights);
     return behind(u_.merge.bn, n_.merge, conv.sums, unshuffled(side), g_.merge, d_merged, t_.zm);
   }
 
   // dz2 and dzm -> dz1, where z1's channels lie.
-  Gradient<T> depthwise(const Gradient<T>& dz2, const Gradient<T>& dzm) {
-    T* d_shuffled = call_.scratch<T>(u_.pixels() * u_.width);
-    const GradientEnd<T> end =
+  Gradient<S> depthwise(const Gradient<S>& dz2, const Gradient<S>& dzm) {
+    S* d_shuffled = call_.scratch<S>(u_.pixels() * u_.width);
+    const GradientEnd<S> end =
         gradient_end(call_, shuffled_source(u_, t_, n_), d_shuffled, u_.pixels());
     launch_tile_map<T>(
-        call_, DepthwiseGradientAt<T>{dz2, u_.map, u_.depthwise, dzm, u_.merge.weights, u_.side},
+        call_, DepthwiseGradientAt<S>{dz2, u_.map, u_.depthwise, dzm, u_.merge.weights, u_.side},
         end, u_.pixels(), u_.width);
     launch_depthwise_weights(call_, end.in, dz2, u_.map, u_.out_pixels(), g_.depthwise.weights);
     if (u_.side > 0) {
-      GradientEnd<T> weights{};
+      GradientEnd<S> weights{};
       weights.in = end.in;
       pointwise(u_.merge, weights, dzm, unshuffled(u_.side), u_.pixels(), g_.merge.weights);
     }
@@ -153,11 +156,11 @@ class Backward {
                   t_.z1);
   }
 
-  void compress(const Gradient<T>& dz1) {
-    GradientEnd<T> end = gradient_end(call_, raw<T>(t_.x, u_.in_channels), g_.x, u_.pixels());
+  void compress(const Gradient<S>& dz1) {
+    GradientEnd<S> end = gradient_end(call_, raw<S>(t_.x, u_.in_channels), g_.x, u_.pixels());
     if (u_.expanded > 0 && down_) {
       const int64_t count = u_.pixels() * u_.in_channels;
-      launch(call_, average_pool_gradient<T>, grid_for(count), dy_, static_cast<const T*>(t_.y),
+      launch(call_, average_pool_gradient<S>, grid_for(count), dy_, static_cast<const S*>(t_.y),
              y_stride_, u_.expanded, u_.in_channels, u_.map, g_.x, count);
       end.accumulate = true;
     } else if (u_.expanded > 0) {
@@ -168,21 +171,21 @@ class Backward {
   }
 
   // merge_evolve: the merge convolution's input h is a tensor of its own.
-  void merge(const Gradient<T>& dzm) {
-    GradientEnd<T> end = gradient_end(call_, raw<T>(t_.h, u_.width), g_.h, u_.pixels());
+  void merge(const Gradient<S>& dzm) {
+    GradientEnd<S> end = gradient_end(call_, raw<S>(t_.h, u_.width), g_.h, u_.pixels());
     pointwise(u_.merge, end, dzm, unshuffled(u_.side), u_.pixels(), g_.merge.weights);
   }
 
   Call& call_;
   const Unit<T>& u_;
-  const UnitTensors<T>& t_;
-  const T* dy_;
-  const UnitGradients<T>& g_;
+  const UnitTensors<S>& t_;
+  const S* dy_;
+  const UnitGradients<S>& g_;
   const bool down_;
   const int64_t y_stride_;
   DeviceNormalizations<T> n_;
-  T* d_residual_ = nullptr;
-  Gradient<T> d_evolved_{};
+  S* d_residual_ = nullptr;
+  Gradient<S> d_evolved_{};
 };
 
 }  // namespace
@@ -195,6 +198,10 @@ void unit_backward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTens
 
 template void unit_backward_cuda(Call&, const Unit<float>&, const UnitTensors<float>&, const float*,
                                  const UnitGradients<float>&);
+template void unit_backward_cuda(Call&, const Unit<float>&, const UnitTensors<BFloat16>&,
+                                 const BFloat16*, const UnitGradients<BFloat16>&);
+template void unit_backward_cuda(Call&, const Unit<float>&, const UnitTensors<Float16>&,
+                                 const Float16*, const UnitGradients<Float16>&);
 #ifdef MENET_FLOAT64
 template void unit_backward_cuda(Call&, const Unit<double>&, const UnitTensors<double>&,
                                  const double*, const UnitGradients<double>&);

@@ -7,25 +7,28 @@ namespace menet {
 namespace {
 
 // Average of 3x3 with padding 1, which counts, and relu, into channels of y from `first` on.
-template <typename T>
-__global__ void average_pool(const T* x, int64_t channels, Map map, T* y, int64_t stride,
+template <typename S>
+__global__ void average_pool(const S* x, int64_t channels, Map map, S* y, int64_t stride,
                              int64_t first, int64_t count) {
+  using T = Compute<S>;
   for (int64_t e = grid_begin(); e < count; e += grid_step()) {
     const int64_t pixel = e / channels, c = e % channels;
     const MapPixel p(pixel, map.out_height, map.out_width);
     T sum = 0;
     for (int64_t tap = 0; tap < 9; ++tap) {
       const int64_t from = input_under(map, p, tap);
-      if (from >= 0) sum += x[from * channels + c];
+      if (from >= 0) sum += static_cast<T>(x[from * channels + c]);
     }
-    y[pixel * stride + first + c] = sum > 0 ? sum / T(9) : T(0);
+    y[pixel * stride + first + c] = static_cast<S>(sum > 0 ? sum / T(9) : T(0));
   }
 }
 
-template <typename T>
+template <typename S>
 class Forward {
  public:
-  Forward(Call& call, const Unit<T>& unit, const UnitTensors<T>& tensors)
+  using T = Compute<S>;
+
+  Forward(Call& call, const Unit<T>& unit, const UnitTensors<S>& tensors)
       : call_(call), u_(unit), t_(tensors), statistics_(tensors.statistics) {
     if (statistics_ == nullptr) place_scratch();
   }
@@ -37,8 +40,8 @@ class Forward {
     if (u_.side > 0) branch();
     if (u_.expanded > 0) return expand();
     if (t_.y == nullptr) return;
-    const StoreEnd<T> end{t_.y, u_.width, unshuffled(u_.width), {}};
-    launch_tile_map<T>(call_, SourceAt<T>{residual_source(u_, t_, n_)}, end, u_.out_pixels(),
+    const StoreEnd<S> end{t_.y, u_.width, unshuffled(u_.width), {}};
+    launch_tile_map<T>(call_, SourceAt<S>{residual_source(u_, t_, n_)}, end, u_.out_pixels(),
                        u_.width);
   }
 
@@ -50,8 +53,8 @@ class Forward {
 
   // The inference form keeps its raw tensors to itself.
   void place_scratch() {
-    const auto place = [&](T*& z, int64_t size) {
-      if (z == nullptr && size > 0) z = call_.scratch<T>(size);
+    const auto place = [&](S*& z, int64_t size) {
+      if (z == nullptr && size > 0) z = call_.scratch<S>(size);
     };
     if (t_.x != nullptr) place(t_.z1, u_.pixels() * u_.width);
     if (u_.depthwise != nullptr) place(t_.z2, u_.out_pixels() * u_.width);
@@ -75,18 +78,18 @@ class Forward {
   }
 
   // A 1x1 convolution from `in` to z.
-  void pointwise(const Source<T>& in, const Convolution& w, int64_t pixels, T* z,
+  void pointwise(const Source<S>& in, const Convolution& w, int64_t pixels, S* z,
                  const Shuffle& shuffle, DeviceNormalization<T>& n) {
     const int64_t channels = w.layout.groups * w.layout.channels;
     n = normalization(w.bn, pixels, shuffle, [&](TileSums<T>& moments) {
-      ProductEnd<T> end{z, channels, shuffle, moments};
+      ProductEnd<S> end{z, channels, shuffle, moments};
       launch_pointwise(call_, in, w.weights, w.layout, end, pixels);
       moments = end.moments;
     });
   }
 
   void compress() {
-    pointwise(raw<T>(t_.x, u_.in_channels), u_.compress, u_.pixels(), t_.z1, shuffle_of(u_),
+    pointwise(raw<S>(t_.x, u_.in_channels), u_.compress, u_.pixels(), t_.z1, shuffle_of(u_),
               n_.compress);
   }
 
@@ -95,7 +98,7 @@ class Forward {
     n_.depthwise =
         normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
           launch_depthwise(call_, shuffled_source(u_, t_, n_), u_.map, u_.depthwise,
-                           StoreEnd<T>{t_.z2, u_.width, straight, moments}, u_.out_pixels());
+                           StoreEnd<S>{t_.z2, u_.width, straight, moments}, u_.out_pixels());
         });
   }
 
@@ -105,8 +108,8 @@ class Forward {
     n_.depthwise =
         normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
           if (moments.first == nullptr) return;
-          launch_tile_map<T>(call_, SourceAt<T>{raw<T>(t_.z2, u_.width)},
-                             StoreEnd<T>{nullptr, u_.width, straight, moments}, u_.out_pixels(),
+          launch_tile_map<T>(call_, SourceAt<S>{raw<S>(t_.z2, u_.width)},
+                             StoreEnd<S>{nullptr, u_.width, straight, moments}, u_.out_pixels(),
                              u_.width);
         });
   }
@@ -116,12 +119,12 @@ class Forward {
     const Shuffle straight = unshuffled(side);
     pointwise(shuffled_source(u_, t_, n_), u_.merge, u_.pixels(), t_.zm, straight, n_.merge);
     n_.conv = normalization(u_.conv.bn, u_.out_pixels(), straight, [&](TileSums<T>& moments) {
-      ProductEnd<T> end{t_.zs, side, straight, moments};
-      launch_window(call_, normalized<T>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
+      ProductEnd<S> end{t_.zs, side, straight, moments};
+      launch_window(call_, normalized<S>(t_.zm, side, n_.merge, true), u_.map, u_.conv.weights,
                     u_.conv.layout, end, u_.out_pixels());
       moments = end.moments;
     });
-    pointwise(normalized<T>(t_.zs, side, n_.conv, true), u_.evolve, u_.out_pixels(), t_.ze,
+    pointwise(normalized<S>(t_.zs, side, n_.conv, true), u_.evolve, u_.out_pixels(), t_.ze,
               unshuffled(u_.width), n_.evolve);
   }
 
@@ -129,26 +132,26 @@ class Forward {
     const bool down = u_.map.stride == 2;
     const int64_t pixels = u_.out_pixels();
     const int64_t stride = u_.expanded + (down ? u_.in_channels : 0);
-    const T* shortcut = down ? nullptr : t_.x;
-    const Source<T> in = residual_source(u_, t_, n_);
+    const S* shortcut = down ? nullptr : t_.x;
+    const Source<S> in = residual_source(u_, t_, n_);
     if (training()) {
       pointwise(in, u_.expand, pixels, t_.z3, unshuffled(u_.expanded), n_.expand);
-      launch_join(call_, normalized<T>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
+      launch_join(call_, normalized<S>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
                   stride, pixels);
     } else {
       const auto n = running_normalization(call_, u_.expand.bn, unshuffled(u_.expanded));
-      ProductEnd<T> end{t_.y,     stride,  unshuffled(u_.expanded), {}, n.mean, n.scale,
+      ProductEnd<S> end{t_.y,     stride,  unshuffled(u_.expanded), {}, n.mean, n.scale,
                         n.offset, shortcut};
       launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout, end, pixels);
     }
     if (!down) return;
-    launch(call_, average_pool<T>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,
+    launch(call_, average_pool<S>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,
            t_.y, stride, u_.expanded, pixels * u_.in_channels);
   }
 
   Call& call_;
   const Unit<T>& u_;
-  UnitTensors<T> t_;
+  UnitTensors<S> t_;
   T* statistics_;  // where the next batch norm's go
   DeviceNormalizations<T> n_;
 };
@@ -161,6 +164,8 @@ void unit_forward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTenso
 }
 
 template void unit_forward_cuda(Call&, const Unit<float>&, const UnitTensors<float>&);
+template void unit_forward_cuda(Call&, const Unit<float>&, const UnitTensors<BFloat16>&);
+template void unit_forward_cuda(Call&, const Unit<float>&, const UnitTensors<Float16>&);
 #ifdef MENET_FLOAT64
 template void unit_forward_cuda(Call&, const Unit<double>&, const UnitTensors<double>&);
 #endif
