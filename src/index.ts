@@ -3,6 +3,7 @@ import './backend/register.js';
 export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.js';
 export { type DeviceInfo, type Devices, devices } from './devices.js';
 export { InputError } from './errors.js';
+export { type Precision } from './precision.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
 export { depthwiseSeparable, type DepthwiseSeparableParams } from './ops/depthwise_separable.js';
 export {
@@ -59,7 +60,7 @@ export { type EpochRecord } from './train/training_state.js';
 export { type Mix, normalizeImages } from './ops/normalize_images.js';
 export { adadeltaUpdate, type AdadeltaOptions, type AdadeltaSlots } from './ops/adadelta_update.js';
 export { adamUpdate, type AdamOptions, type AdamSlots } from './ops/adam_update.js';
-export { type Clipping, clipGradients, gradientNorm } from './ops/gradient_norm.js';
+export { clippingScale, gradientNorm } from './ops/gradient_norm.js';
 export { type UpdateOptions } from './ops/multi_tensor.js';
 export { rmspropUpdate, type RmspropOptions, type RmspropSlots } from './ops/rmsprop_update.js';
 export { sgdUpdate, type SgdOptions } from './ops/sgd_update.js';

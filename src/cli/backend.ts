@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { chooseDevice } from '../devices.js';
 import { InputError, reject } from '../errors.js';
 import { native, nativeFailure } from '../native.js';
-import type { Flags, Values } from './flags.js';
+import { checkPrecision, precisions, type Precision } from '../precision.js';
+import type { Flag, Flags, Values } from './flags.js';
 import { checkThreadsVariable, threadsFlag } from './threads.js';
 
 /** Flags of every command that computes. */
@@ -25,6 +26,20 @@ export const computeFlags = {
     default: 0,
   },
 } as const satisfies Flags;
+
+/** Of commands that do not train: what trains has the field `precision` of O. */
+export const precisionFlag = {
+  help: `what activations are stored as: ${precisions.join(', ')}`,
+  value: 'TYPE',
+  choices: precisions,
+  default: 'float32',
+} as const satisfies Flag;
+
+/** The flag's value; throws an InputError where the backend in use cannot store activations so. */
+export function precisionOf({ precision }: { precision: string }): Precision {
+  checkPrecision('--precision', precision as Precision);
+  return precision as Precision;
+}
 
 export type ComputeValues = Values<typeof computeFlags>;
 

@@ -11,7 +11,8 @@ import { evaluateModel, type Evaluation } from '../train/evaluate.js';
 import { openFolderCache, type CacheRequest } from '../train/folder_cache.js';
 import { evaluationLoader } from '../train/loaders.js';
 import { noteSkipped } from '../train/session.js';
-import { computeFlags, useBackend } from './backend.js';
+import type { Precision } from '../precision.js';
+import { computeFlags, precisionFlag, precisionOf, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
 import { cacheFlag, makeOutputFolder, printJson, progressFlags, progressFor } from './output.js';
@@ -30,6 +31,7 @@ export const evaluate = defineCommand({
       help: 'page to write: which classes are confused, and the worst mistakes',
       value: 'FILE',
     },
+    precision: precisionFlag,
     ...progressFlags,
     ...computeFlags,
   },
@@ -37,10 +39,12 @@ export const evaluate = defineCommand({
     const data = readDataConfig(values.data);
     if (values.details !== undefined) makeOutputFolder(path.dirname(values.details), '--details');
     await useBackend(values);
+    const precision = precisionOf(values);
     const trained = await loadTrainedModel(values.model, values.checkpoint);
     const { details, ...evaluation } = await evaluateTrained(trained, data, {
       cache: values.cache,
       details: values.details !== undefined,
+      precision,
       progress: progressFor(values),
     });
     printEvaluation(evaluation, values.json);
@@ -58,19 +62,20 @@ export const evaluate = defineCommand({
 export async function evaluateTrained(
   { model, classes }: TrainedModel,
   data: DataConfig,
-  request: CacheRequest & { details?: boolean },
+  request: CacheRequest & { details?: boolean; precision?: Precision },
 ): Promise<Evaluation> {
   const folder = await scanImageFolder(data.valid_root);
   requireClasses(folder.root, folder.classes, classes, model.numClasses);
   const cache = await openFolderCache(folder, data, request);
   const loader = evaluationLoader(folder, data, cache);
-  const { progress, details } = request;
+  const { progress, details, precision } = request;
   try {
     return await evaluateModel(model, loader, {
       title: 'evaluate',
       imageSize: data.image_size,
       progress,
       details,
+      precision,
     });
   } finally {
     noteSkipped(progress, loader);

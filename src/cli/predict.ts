@@ -1,7 +1,8 @@
 import { decodeImage } from '../data/decode.js';
 import { InputError, reject } from '../errors.js';
 import { predictImage, type Prediction } from '../train/predict.js';
-import { computeFlags, useBackend } from './backend.js';
+import type { Precision } from '../precision.js';
+import { computeFlags, precisionFlag, precisionOf, useBackend } from './backend.js';
 import { defineCommand } from './command.js';
 import { classLabels } from '../class_labels.js';
 import { loadTrainedModel, modelFlags, type TrainedModel } from './model_files.js';
@@ -22,15 +23,18 @@ export const predict = defineCommand({
     top: { help: 'classes per image', value: 'K', least: 1, default: 5 },
     'no-resize': { help: 'take images as they are, instead of scaling and cropping them' },
     json: { help: 'print one JSON document' },
+    precision: precisionFlag,
     ...computeFlags,
   },
   async run({ values, positionals }) {
     await useBackend(values);
+    const precision = precisionOf(values);
     const trained = await loadTrainedModel(values.model, values.checkpoint);
     const results = [];
+    const resize = !values['no-resize'];
     for (const image of positionals) {
       try {
-        const top = await predictFile(trained, image, values.top, !values['no-resize']);
+        const top = await predictFile(trained, image, values.top, { resize, precision });
         results.push({ image, top });
         if (!values.json) console.log(describe(image, top));
       } catch (error) {
@@ -50,13 +54,13 @@ export async function predictFile(
   { model, classes, imageSize }: TrainedModel,
   file: string,
   top: number,
-  resize = true,
+  { resize = true, precision }: { resize?: boolean; precision?: Precision } = {},
 ): Promise<LabelledPrediction[]> {
   const image = await decodeImage(file, { imageSize, transform: 'evaluate', resize });
   if (image.height < smallest || image.width < smallest)
     reject(file, `at least ${smallest}×${smallest} pixels`, `${image.width}×${image.height}`);
   const labels = classLabels(model.numClasses, classes);
-  const predictions = await predictImage(model, image, top);
+  const predictions = await predictImage(model, image, top, precision);
   return predictions.map(({ class: index, probability }) => ({
     class: index,
     label: labels[index] as string,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { reject } from '../errors.js';
 import { readModelConfig } from '../models/model.js';
+import { checkPrecision } from '../precision.js';
 import { RunRecorder } from '../report/recorder.js';
 import { readDataConfig } from '../train/data_config.js';
 import { readOptimizerConfig } from '../train/optimizer_config.js';
@@ -77,6 +78,7 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
   const folder = runFolder(values);
   makeOutputFolder(values.out);
   await useBackend(values);
+  checkPrecision(`${values.optim}: field precision`, configurations.optimizer.precision);
   const progress = progressFor(values);
   const resume = values.resume === '' ? lastCheckpoint(folder, progress) : values.resume;
   const interrupt = new Interrupt(() => progress.note('ending after this step; again to end now'));
@@ -104,11 +106,13 @@ async function trainRun(values: Values<typeof flags>): Promise<number> {
 
 async function evaluateRun(values: Values<typeof flags>): Promise<number> {
   const data = readDataConfig(values.data);
+  const { precision } = readOptimizerConfig(values.optim);
   const name = values.resume === '' ? 'last.safetensors' : 'best.safetensors';
   const file = values.resume || path.join(runFolder(values), name);
   await useBackend(values);
   const trained = await loadTrainedModel(values.model, file);
-  const request = { cache: values.cache, progress: progressFor(values) };
+  checkPrecision(`${values.optim}: field precision`, precision);
+  const request = { cache: values.cache, progress: progressFor(values), precision };
   printEvaluation(await evaluateTrained(trained, data, request), values.json);
   return 0;
 }

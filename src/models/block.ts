@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { BatchNormParams } from '../ops/batch_norm.js';
+import type { Precision } from '../precision.js';
 
 /** What a state entry is; decides its layout, its initial values and whether it is trained. */
 export type StateRole =
@@ -38,11 +39,20 @@ export type MapShape = [height: number, width: number, channels: number];
 /** A network's variables by published name, in tfjs layout. */
 export type Weights = ReadonlyMap<string, tf.Variable>;
 
+/** How a network computes. */
+export interface ForwardOptions {
+  /** normalise with the batch's statistics and update the running ones; default false */
+  training?: boolean | undefined;
+  /** what activations are stored as; default float32 */
+  precision?: Precision | undefined;
+}
+
 /** A part of a network: its state, what it computes, and its layers. */
 export interface Block<Output extends tf.Tensor = tf.Tensor4D> {
   /** in published order */
   entries: readonly StateEntry[];
-  bind(weights: Weights): (x: tf.Tensor4D, training: boolean) => Output;
+  /** Only the first part of a network looks at the precision: the others follow their input. */
+  bind(weights: Weights): (x: tf.Tensor4D, options: ForwardOptions) => Output;
   /** The layers for activations of shape `input` made by layer `from`; the last is the output. */
   layers(input: MapShape, from: string): Layer[];
 }

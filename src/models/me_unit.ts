@@ -32,7 +32,7 @@ export function meUnitBlock(name: string, shape: MeUnitShape): Block {
     bind(weights) {
       const params = { ...bindResidual(weights, convs), ...bindBranch(weights, convs) };
       const { groups, strides } = shape;
-      return (x, training) => meUnit(x, params, { groups, strides, training });
+      return (x, { training }) => meUnit(x, params, { groups, strides, training });
     },
     layers: (input, from) => meUnitLayers(name, shape, convs, input, from),
   };

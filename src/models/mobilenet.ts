@@ -99,7 +99,7 @@ function separableBlock({ inChannels, outChannels, strides }: SeparableShape, i:
         pointwise: convWeights(weights, pointwise.name),
         bnPointwise: batchNormParams(weights, pointwise.batchNorm),
       };
-      return (x, training) => depthwiseSeparable(x, params, { strides, training });
+      return (x, { training }) => depthwiseSeparable(x, params, { strides, training });
     },
     layers(input, from) {
       const unit = `block_${i}`;

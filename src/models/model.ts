@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { checkConfig, readConfigFile } from '../config_file.js';
-import type { Layer, StateEntry } from './block.js';
+import type { ForwardOptions, Layer, StateEntry } from './block.js';
 import './menet.js';
 import './mobilenet.js';
 import { Network } from './network.js';
@@ -27,14 +27,15 @@ export interface Model {
   /**
    * Logits [N, classes] of normalised images.
    * @param x [N, H, W, 3], float32, H and W at least 32
-   * @param options training: normalise with the batch's statistics and update the running ones
-   * @throws InputError for other shapes and types
+   * @param options default: inference form, in float32
+   * @returns float32, whatever the precision
+   * @throws InputError for other shapes and types, and for a precision that the backend lacks
    */
-  apply(x: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor2D;
+  apply(x: tf.Tensor4D, options?: ForwardOptions): tf.Tensor2D;
   /** The first half of {@link apply}: what the backbone makes of images, [N, h, w, C]. */
-  features(x: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor4D;
+  features(x: tf.Tensor4D, options?: ForwardOptions): tf.Tensor4D;
   /** The second half: logits of the backbone's output. */
-  classify(features: tf.Tensor4D, options?: { training?: boolean }): tf.Tensor2D;
+  classify(features: tf.Tensor4D, options?: ForwardOptions): tf.Tensor2D;
   /** The layers for square images of `imageSize` pixels (224), in the order of computation. */
   layers(imageSize?: number): Layer[];
   /** Frees the variables. */

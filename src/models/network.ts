@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { reject } from '../errors.js';
 import { checkTensor } from '../ops/checks.js';
-import type { Layer, MapShape, StateEntry } from './block.js';
+import { checkPrecision } from '../precision.js';
+import type { ForwardOptions, Layer, MapShape, StateEntry } from './block.js';
 import { initialState } from './initialise.js';
 import type { Model } from './model.js';
 import type { Architecture, ModelConfig } from './registry.js';
@@ -20,8 +21,8 @@ export class Network implements Model {
   readonly entries: readonly StateEntry[];
   readonly classifierEntries: readonly StateEntry[];
   readonly variables: ReadonlyMap<string, tf.Variable>;
-  private readonly blocks: ((x: tf.Tensor4D, training: boolean) => tf.Tensor4D)[];
-  private readonly classifier: (x: tf.Tensor4D, training: boolean) => tf.Tensor2D;
+  private readonly blocks: ((x: tf.Tensor4D, options: ForwardOptions) => tf.Tensor4D)[];
+  private readonly classifier: (x: tf.Tensor4D, options: ForwardOptions) => tf.Tensor2D;
 
   constructor(
     readonly config: ModelConfig,
@@ -38,19 +39,20 @@ export class Network implements Model {
     this.classifier = classifier.bind(this.variables);
   }
 
-  apply(x: tf.Tensor4D, options: { training?: boolean } = {}): tf.Tensor2D {
+  apply(x: tf.Tensor4D, options: ForwardOptions = {}): tf.Tensor2D {
     return tf.tidy(() => this.classify(this.features(x, options), options));
   }
 
-  features(x: tf.Tensor4D, { training = false }: { training?: boolean } = {}): tf.Tensor4D {
+  features(x: tf.Tensor4D, options: ForwardOptions = {}): tf.Tensor4D {
     const where = `${this.name}: images`;
     checkTensor(where, x, ['N', 'H', 'W', 3]);
     checkImageSize(where, Math.min(x.shape[1], x.shape[2]));
-    return tf.tidy(() => this.blocks.reduce((y, block) => block(y, training), x));
+    checkPrecision(`${this.name}: precision`, options.precision ?? 'float32');
+    return tf.tidy(() => this.blocks.reduce((y, block) => block(y, options), x));
   }
 
-  classify(features: tf.Tensor4D, { training = false }: { training?: boolean } = {}): tf.Tensor2D {
-    return tf.tidy(() => this.classifier(features, training));
+  classify(features: tf.Tensor4D, options: ForwardOptions = {}): tf.Tensor2D {
+    return tf.tidy(() => this.classifier(features, options));
   }
 
   layers(imageSize = PUBLISHED_IMAGE): Layer[] {

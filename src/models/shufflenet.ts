@@ -103,7 +103,7 @@ function shuffleUnitBlock(unit: string, shape: ResidualShape): Block {
     entries: Object.values(convs).flatMap(convEntries),
     bind(weights) {
       const params = bindResidual(weights, convs);
-      return (x, training) => shuffleUnit(x, params, { groups, strides, training });
+      return (x, { training }) => shuffleUnit(x, params, { groups, strides, training });
     },
     layers(input, from) {
       const compress = convLayer(convs.compress, input, from, ['relu', 'channel shuffle']);

@@ -34,7 +34,7 @@ export function stemBlock(
         bn: batchNormParams(weights, conv.batchNorm),
       };
       const pooling = names.pool !== undefined;
-      return (x, training) => stem(x, params, { pooling, training });
+      return (x, options) => stem(x, params, { pooling, ...options });
     },
     layers(input, from) {
       const first = convLayer(conv, input, from, ['relu']);

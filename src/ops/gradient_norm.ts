@@ -4,31 +4,17 @@ import { reject } from '../errors.js';
 import { checkTensor } from './checks.js';
 import { runNative } from './native_gradient.js';
 
-/** What clipping found. */
-export interface Clipping {
-  /** L2 norm of all gradients together; it may be infinite or NaN. */
-  norm: number;
-  /** What the gradients are to be multiplied by, an update's `gradientScale`; at most 1. */
-  scale: number;
-}
-
 /**
  * The factor that brings the global L2 norm of gradients down to `maxNorm` where it is above, as
- * torch.nn.utils.clip_grad_norm_ defines it: min(1, maxNorm / (norm + 1e-6)). The gradients stay
- * as they are: the update that follows multiplies by the factor, so that it costs no pass.
- *
- * A norm that is not finite has no such factor: `scale` is NaN, which every update rejects.
- * Whoever clips looks at `norm` first.
- * @param gradients of any shapes
+ * torch.nn.utils.clip_grad_norm_ defines it: min(1, maxNorm / (norm + 1e-6)). It is for an update's
+ * `gradientScale`, so that clipping costs no pass of its own.
+ * @param norm finite, as {@link gradientNorm} finds it
  * @throws InputError naming the argument, the expected and the received
  */
-export function clipGradients(gradients: readonly tf.Tensor[], maxNorm: number): Clipping {
-  if (!(maxNorm > 0)) reject('clipGradients: maxNorm', 'a number > 0', maxNorm);
-  const tensor = gradientNorm(gradients);
-  const norm = tensor.dataSync<'float32'>()[0]!;
-  tensor.dispose();
-  const scale = Number.isFinite(norm) ? Math.min(1, maxNorm / (norm + 1e-6)) : NaN;
-  return { norm, scale };
+export function clippingScale(norm: number, maxNorm: number): number {
+  if (!(norm >= 0 && norm < Infinity)) reject('clippingScale: norm', 'a number >= 0', norm);
+  if (!(maxNorm > 0)) reject('clippingScale: maxNorm', 'a number > 0', maxNorm);
+  return Math.min(1, maxNorm / (norm + 1e-6));
 }
 
 /**

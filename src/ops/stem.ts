@@ -5,6 +5,7 @@ import {
   batchNormTensors,
   checkBatchNorm,
 } from './batch_norm.js';
+import { checkPrecision, type Precision, storageTypes } from '../precision.js';
 import { checkArguments, checkChoice, checkTensor } from './checks.js';
 import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
 import { inferenceForm, isConstant, runGradient, runNative } from './native_gradient.js';
@@ -21,7 +22,9 @@ export interface StemOptions {
   /** max pooling at the end; default true */
   pooling?: boolean;
   /** normalise with the batch's statistics and update the running ones; default false */
-  training?: boolean;
+  training?: boolean | undefined;
+  /** what the output is stored as, and what the units behind it compute on; default float32 */
+  precision?: Precision | undefined;
 }
 
 /**
@@ -29,20 +32,24 @@ export interface StemOptions {
  * 3×3 max pooling with strides 2 and padding 1.
  * @param x normalised images [N, H, W, 3], float32
  * @returns [N, ⌈⌈H/2⌉/2⌉, ⌈⌈W/2⌉/2⌉, C], or without pooling [N, ⌈H/2⌉, ⌈W/2⌉, C]
- * @throws InputError for wrong shapes or types and for disposed tensors
+ * @throws InputError for wrong shapes or types, for disposed tensors and for a precision that the
+ *   backend lacks
  */
 export function stem(x: tf.Tensor4D, params: StemParams, options: StemOptions = {}): tf.Tensor4D {
   checkArguments('stem', params, options);
-  const { pooling = true, training = false } = options;
+  const { pooling = true, training = false, precision = 'float32' } = options;
   checkChoice('stem: pooling', pooling, [true, false]);
   checkTensor('stem: x', x, ['N', 'H', 'W', 3]);
   checkTensor('stem: conv', params.conv, [3, 3, 3, 'C']);
   checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], training);
+  checkPrecision('stem: precision', precision);
   const backend = currentMenetBackend();
   if (backend === undefined) return tf.tidy(() => stemReference(x, params, options));
-  if (training) return trainingForm(backend, x, params, pooling);
+  const storage = precision === 'float32' ? undefined : storageTypes[precision]; // that of x
+  const attributes = { pooling, storage };
+  if (training) return trainingForm(backend, x, params, attributes);
   const inputs = [x, params.conv, ...batchNormTensors(params.bn)];
-  return inferenceForm(backend, 'Stem', inputs, { pooling }, () =>
+  return inferenceForm(backend, 'Stem', inputs, attributes, () =>
     stemReference(x, params, options),
   );
 }
@@ -62,7 +69,7 @@ function trainingForm(
   backend: MenetBackend,
   x: tf.Tensor4D,
   { conv, bn }: StemParams,
-  pooling: boolean,
+  attributes: { pooling: boolean; storage: string | undefined },
 ): tf.Tensor4D {
   const inputGradient = !isConstant(x);
   const run = tf.customGrad((...args) => {
@@ -70,11 +77,11 @@ function trainingForm(
     backend.writable(bn.mean as tf.Variable);
     backend.writable(bn.variance as tf.Variable);
     const inputs = [x, conv, ...batchNormTensors(bn)];
-    const outputs = runNative(backend, 'Stem', inputs, { pooling, training: true });
+    const outputs = runNative(backend, 'Stem', inputs, { ...attributes, training: true });
     const [y, ...rest] = outputs as [tf.Tensor];
     save([y, ...inputs, ...rest]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      runGradient(backend, 'StemGrad', dy, saved, { inputGradient, pooling });
+      runGradient(backend, 'StemGrad', dy, saved, { ...attributes, inputGradient });
     return { value: y, gradFunc };
   });
   const parameters = [conv, bn.scale, bn.offset];

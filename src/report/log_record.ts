@@ -45,6 +45,10 @@ const stepSchema = z.object({
   milliseconds: figure,
   /** Milliseconds per step spent waiting for images. */
   waited: figure,
+  /** In fp16: what the loss is multiplied by after these steps, ... */
+  loss_scale: z.number().optional(),
+  /** ... and how many of them were left out. */
+  skipped: count.optional(),
 });
 
 /** An epoch was trained and validated. */

@@ -10,6 +10,7 @@ export class StepWindow {
   private top5 = 0;
   private milliseconds = 0;
   private waited = 0;
+  private skipped = 0;
   private last: StepEvent | undefined;
 
   add(event: StepEvent): void {
@@ -20,6 +21,7 @@ export class StepWindow {
     this.top5 += event.correct.top5;
     this.milliseconds += event.milliseconds;
     this.waited += event.waited;
+    this.skipped += Number(event.lossScaling?.skipped ?? false);
     this.last = event;
   }
 
@@ -42,6 +44,7 @@ export class StepWindow {
       images_per_second: this.imageRate,
       milliseconds: this.milliseconds / steps,
       waited: this.waited / steps,
+      ...(last.lossScaling && { loss_scale: last.lossScaling.scale, skipped: this.skipped }),
     };
   }
 

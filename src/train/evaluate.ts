@@ -3,6 +3,7 @@ import type { Batch, ImageLoader } from '../data/loader.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
+import type { Precision } from '../precision.js';
 import { averages, countCorrect, emptyTotals } from './metrics.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress } from './progress.js';
@@ -27,6 +28,8 @@ export interface EvaluateOptions {
   /** Side of the loader's images, in pixels. */
   imageSize: number;
   progress: Progress;
+  /** What activations are stored as (default float32). */
+  precision?: Precision;
   /** Whether to find out which classes are confused, and the worst mistakes. */
   details?: boolean;
   signal?: AbortSignal;
@@ -39,12 +42,12 @@ export interface EvaluateOptions {
 export async function evaluateModel(
   model: Model,
   loader: ImageLoader,
-  { title, imageSize, progress, details, signal }: EvaluateOptions,
+  { title, progress, signal, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
   const totals = emptyTotals();
-  const collector = details ? new DetailCollector(model.numClasses) : undefined;
+  const collector = options.details ? new DetailCollector(model.numClasses) : undefined;
   const started = performance.now();
-  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, imageSize, collector), {
+  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, options, collector), {
     title,
     steps: loader.steps,
     totals,
@@ -65,13 +68,13 @@ export async function evaluateModel(
 async function evaluateBatch(
   model: Model,
   batch: Batch,
-  imageSize: number,
+  { imageSize, precision }: Pick<EvaluateOptions, 'imageSize' | 'precision'>,
   collector: DetailCollector | undefined,
 ): Promise<StepResult> {
   const labels = tf.tensor1d(batch.labels, 'int32');
   const [logits, loss] = tf.tidy(() => {
     const images = normalizeImages(batch.pixels, [batch.size, imageSize, imageSize, 3]);
-    const logits = model.apply(images);
+    const logits = model.apply(images, { precision });
     return [logits, softmaxCrossEntropy(logits, labels)] as const;
   });
   const result = await readResult(loss, logits, batch.labels);

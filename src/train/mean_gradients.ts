@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { blendUpdate } from '../ops/blend_update.js';
+import { gradientNorm } from '../ops/gradient_norm.js';
 
 /** Gradients of several batches, averaged over their images. */
 export class MeanGradients {
@@ -11,6 +12,11 @@ export class MeanGradients {
     this.images += images;
     if (this.mean === undefined) this.mean = gradients;
     else this.blend(gradients, images / this.images);
+  }
+
+  /** The L2 norm of the mean so far. */
+  norm(): tf.Scalar {
+    return gradientNorm(Object.values(this.mean ?? {}));
   }
 
   /** The mean of what was added since the last call; the caller disposes it. */

@@ -21,6 +21,11 @@ export interface StepEvent {
   milliseconds: number;
   /** How long it waited for data. */
   waited: number;
+  /**
+   * In fp16: what the next step multiplies its loss by, and whether this one was left out, since
+   * gradients overflowed.
+   */
+  lossScaling?: { scale: number; skipped: boolean };
 }
 
 /** One finished epoch, before its checkpoints are written. */

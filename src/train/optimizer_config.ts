@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { checkConfig, readConfigFile } from '../config_file.js';
+import { precisions } from '../precision.js';
 
 const positive = z.number().positive();
 const nonNegative = z.number().min(0);
@@ -27,6 +28,8 @@ const recipe = {
   backbone_rate_factor: positive.default(1),
   /** Trains the classifier alone. */
   freeze_backbone: z.boolean().default(false),
+  /** What activations and their gradients are stored as. */
+  precision: z.enum(precisions).default('float32'),
 };
 
 const sgd = z.strictObject({

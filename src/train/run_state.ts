@@ -5,6 +5,9 @@ import type { Position } from './observer.js';
 import { requireSameRun, type RunConfiguration } from './run_configuration.js';
 import { readTrainingState, type EpochRecord, type TrainingState } from './training_state.js';
 
+/** How far an optimizer is, besides its slots. */
+export type OptimizerProgress = Pick<TrainingState, 'optimizer_steps' | 'loss_scale'>;
+
 /** How far a run is, and what it has reached: what a checkpoint holds besides tensors. */
 export class RunState {
   private state: TrainingState & { global_step: number };
@@ -65,10 +68,10 @@ export class RunState {
   }
 
   /**
-   * Goes on from a checkpoint's metadata; returns the steps that the optimizer had taken. Throws
-   * an InputError, naming `file`, where it is of another run.
+   * Goes on from a checkpoint's metadata; returns what the optimizer had reached. Throws an
+   * InputError, naming `file`, where it is of another run.
    */
-  resume(file: string, metadata: Record<string, unknown>): number {
+  resume(file: string, metadata: Record<string, unknown>): OptimizerProgress {
     const found = readTrainingState(file, metadata);
     const { classes, image_size, batch_size, train_images } = this.state;
     requireSameRun(file, this.configuration, metadata.configuration);
@@ -81,7 +84,8 @@ export class RunState {
     const done = (found.last_epoch + 1) * this.epoch.steps + found.step;
     const global_step = found.global_step ?? done;
     this.state = { ...this.state, ...found, batch_size, train_images, global_step };
-    return found.optimizer_steps;
+    const { optimizer_steps, loss_scale } = found;
+    return { optimizer_steps, loss_scale };
   }
 
   /** @param done steps of the epoch that are done now */
@@ -105,9 +109,9 @@ export class RunState {
     return last_epoch < 0 || top1 > best_prec1;
   }
 
-  metadata(optimizerSteps: number): Record<string, unknown> {
+  metadata(optimizer: OptimizerProgress): Record<string, unknown> {
     const { state, configuration } = this;
-    return { ...state, optimizer_steps: optimizerSteps, configuration };
+    return { ...state, ...optimizer, configuration };
   }
 }
 

@@ -3,6 +3,7 @@ import { matchClasses, scanImageFolder, type ImageFolder } from '../data/image_f
 import type { ImageLoader } from '../data/loader.js';
 import { reject } from '../errors.js';
 import { createModel, type Model, type ModelConfig } from '../models/model.js';
+import { checkPrecision } from '../precision.js';
 import { CheckpointStore } from './checkpoint_store.js';
 import type { DataConfig } from './data_config.js';
 import type { TrainingObserver } from './observer.js';
@@ -59,6 +60,7 @@ async function trainInFolder(run: RunFolder, options: SessionOptions): Promise<T
   const { data, model: config, folder, resume, pretrained, keep = 3, progress } = options;
   if (resume !== undefined && pretrained !== undefined)
     reject('pretrained', 'a new run, not one to resume', pretrained);
+  checkPrecision('optimizer configuration: field precision', options.optimizer.precision);
   const checkpoint = resume === undefined ? undefined : await readCheckpoint(resume);
   const seed = (checkpoint && readTrainingState(resume!, checkpoint.metadata).seed) ?? options.seed;
   const train = await scanImageFolder(data.train_root);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Model } from '../models/model.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
+import type { Precision } from '../precision.js';
 import { abandonTape } from './abandon_tape.js';
 import type { Optimizer } from './optimizer.js';
 
@@ -17,6 +18,10 @@ export interface LossGradientsOptions {
   loss: (logits: tf.Tensor2D) => tf.Scalar;
   /** The backbone computes as in inference, and is not differentiated (default false). */
   frozenBackbone?: boolean;
+  /** What activations are stored as (default float32). */
+  precision?: Precision;
+  /** What the gradients, but not the loss, come out multiplied by. */
+  lossScale?: tf.Scalar;
 }
 
 /**
@@ -27,21 +32,22 @@ export interface LossGradientsOptions {
 export function lossGradients(
   model: Model,
   images: tf.Tensor4D,
-  { parameters, loss, frozenBackbone = false }: LossGradientsOptions,
+  { parameters, loss, frozenBackbone = false, precision, lossScale }: LossGradientsOptions,
 ): StepOutput & { gradients: tf.NamedTensorMap } {
-  const features = frozenBackbone ? model.features(images) : undefined;
+  const features = frozenBackbone ? model.features(images, { precision }) : undefined;
   let logits: tf.Tensor2D | undefined;
   let value: tf.Scalar | undefined;
   try {
     const forward = () =>
       features
         ? model.classify(features, { training: true })
-        : model.apply(images, { training: true });
-    const { grads } = tf.variableGrads(() => {
+        : model.apply(images, { training: true, precision });
+    const { value: scaled, grads } = tf.variableGrads(() => {
       logits = tf.keep(forward());
-      value = loss(logits);
-      return value;
+      value = tf.keep(loss(logits));
+      return lossScale ? value.mul(lossScale) : value;
     }, [...parameters]);
+    if (scaled !== value) scaled.dispose();
     return { loss: value!, logits: logits!, gradients: grads };
   } catch (error) {
     abandonTape();

@@ -49,6 +49,8 @@ export class Trainer {
   private readonly state: RunState;
   /** Updates of the weights in an epoch. */
   private readonly stepsPerEpoch: number;
+  /** Whether the last step updated the weights. */
+  private stepTaken = true;
 
   constructor(private readonly options: TrainerOptions) {
     const { model, configuration, classes, train, observers = [] } = options;
@@ -66,7 +68,9 @@ export class Trainer {
    * been made with its seed. Throws an InputError, naming `file`, where it does not fit this run.
    */
   resume(file: string, { tensors, metadata }: Checkpoint): void {
-    restoreTensors(file, tensors, this.learner, this.state.resume(file, metadata));
+    const { optimizer_steps, loss_scale } = this.state.resume(file, metadata);
+    restoreTensors(file, tensors, this.learner, optimizer_steps);
+    if (loss_scale) this.learner.lossScale?.restore(loss_scale);
   }
 
   /** Runs the epochs that are left, or until the signal. */
@@ -152,14 +156,21 @@ export class Trainer {
       batchesPerStep,
       totals,
       progress,
-      finishStep: () => {
-        const { step, globalStep } = this.state.position;
-        this.learner.update(this.rateOf(epoch, step), globalStep);
-      },
+      finishStep: () => this.update(epoch),
       onStep: (report) => this.finishStep(epoch, report),
       signal,
     });
     return averages(totals);
+  }
+
+  private update(epoch: number): void {
+    const { step, globalStep } = this.state.position;
+    const scale = this.learner.lossScale?.scale;
+    this.stepTaken = this.learner.update(this.rateOf(epoch, step), globalStep);
+    if (!this.stepTaken)
+      this.options.progress.note(
+        `step ${globalStep + 1} skipped: gradients overflow with the loss scaled by ${scale}`,
+      );
   }
 
   private async trainBatch(batch: Batch, epoch: number, number: number): Promise<StepResult> {
@@ -184,7 +195,10 @@ export class Trainer {
     const { globalStep } = this.state.position;
     const { done: step, loss, correct, images, milliseconds, waited } = report;
     const event = { epoch, step, globalStep, learningRate };
-    this.observer.step({ ...event, loss, correct, images, milliseconds, waited });
+    const measured = { loss, correct, images, milliseconds, waited };
+    const scale = this.learner.lossScale?.scale;
+    const lossScaling = scale && { lossScaling: { scale, skipped: !this.stepTaken } };
+    this.observer.step({ ...event, ...measured, ...lossScaling });
     if (saveEvery > 0 && globalStep % saveEvery === 0) await this.saveLast();
   }
 
@@ -199,7 +213,8 @@ export class Trainer {
     const { data, optimizer } = configuration;
     const title = `valid ${epoch + 1}/${optimizer.epochs}`;
     const details = (this.options.observers ?? []).length > 0;
-    const options = { title, imageSize: data.image_size, progress, details, signal };
+    const { precision } = optimizer;
+    const options = { title, imageSize: data.image_size, precision, progress, details, signal };
     const found = await this.learner.withAveragedWeights(() =>
       evaluateModel(model, valid, options),
     );
@@ -215,7 +230,9 @@ export class Trainer {
 
   private async checkpoint(): Promise<Checkpoint> {
     const tensors = await captureTensors(this.learner);
-    return { tensors, metadata: this.state.metadata(this.learner.optimizer.stepCount) };
+    const { optimizer, lossScale } = this.learner;
+    const steps = { optimizer_steps: optimizer.stepCount, loss_scale: lossScale?.state };
+    return { tensors, metadata: this.state.metadata(steps) };
   }
 
   /** With the weights that were validated: the average's, where there is one. */

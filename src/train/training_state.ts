@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { checkConfig } from '../config_file.js';
+import { lossScaleSchema } from './loss_scale.js';
 import { emptyTotals } from './metrics.js';
 
 const averagesSchema = z.object({
@@ -36,6 +37,8 @@ const stateSchema = z.object({
   totals: averagesSchema.default(emptyTotals),
   /** Steps that the optimizer has taken in all. */
   optimizer_steps: z.int().min(0).default(0),
+  /** Where gradients are scaled, in fp16. */
+  loss_scale: lossScaleSchema.optional(),
   seed: z.int().optional(),
   batch_size: z.int().min(1).optional(),
   /** Training images: a step inside an epoch means nothing among others. */

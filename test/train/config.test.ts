@@ -52,6 +52,7 @@ const recipeOff = {
   early_stopping_epochs: 0,
   backbone_rate_factor: 1,
   freeze_backbone: false,
+  precision: 'float32',
 };
 const step = { name: 'StepLR', step_size: 30, gamma: 0.1 };
 

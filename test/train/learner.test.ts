@@ -7,6 +7,7 @@ import { createModel, type Model } from '../../src/models/model.js';
 import { normalizeImages } from '../../src/ops/normalize_images.js';
 import { softmaxCrossEntropy } from '../../src/ops/softmax_cross_entropy.js';
 import type { DataConfig } from '../../src/train/data_config.js';
+import { DivergedError } from '../../src/train/diverged_error.js';
 import { Learner } from '../../src/train/learner.js';
 import { countCorrect } from '../../src/train/metrics.js';
 import { drawMix } from '../../src/train/mixing.js';
@@ -34,6 +35,7 @@ const optimizer: OptimizerConfig = {
   early_stopping_epochs: 0,
   backbone_rate_factor: 1,
   freeze_backbone: false,
+  precision: 'float32',
 };
 
 const pixels = Uint8Array.from(
@@ -271,5 +273,63 @@ describe('the average', () => {
     expect(values(model.variables)).toEqual(raw);
     expect(values(learner.average!.values)).toEqual(average);
     expect(average).not.toEqual(raw);
+  });
+});
+
+describe('a scaled loss', () => {
+  const fp16 = { precision: 'fp16', momentum: 0 } as const;
+
+  it('leaves a step out where gradients overflow, and halves', async () => {
+    start({ ...fp16, ema_decay: 0.5 });
+    const { lossScale } = learner;
+    lossScale!.restore({ scale: 2 ** 127, good_steps: 5, skipped_steps: 0 });
+    const weights = () => values(learner.optimizer.parameters);
+    const [before, average] = [weights(), values(learner.average!.values)];
+    const { loss } = await learner.learn(batch(), 0, 0);
+    expect(loss).toBeLessThan(10); // is not scaled
+    expect(learner.update(0.1, 0)).toBe(false);
+    expect(weights()).toEqual(before);
+    expect(values(learner.average!.values)).toEqual(average);
+    expect(learner.optimizer.stepCount).toBe(0);
+    expect(lossScale!.state).toEqual({ scale: 2 ** 126, good_steps: 0, skipped_steps: 1 });
+    lossScale!.restore({ ...lossScale!.state, scale: 1024 });
+    await learner.learn(batch(), 0, 0);
+    expect(learner.update(0.1, 0)).toBe(true);
+    expect(weights()).not.toEqual(before);
+    expect(lossScale!.state).toEqual({ scale: 1024, good_steps: 1, skipped_steps: 1 });
+  });
+
+  it.each([0, 0.5])('with clip_norm %d gives the update of one that is not', async (clip_norm) => {
+    const update = async (scale: number) => {
+      start({ ...fp16, clip_norm });
+      learner.lossScale!.restore({ scale, good_steps: 0, skipped_steps: 0 });
+      const before = values(learner.optimizer.parameters);
+      await learner.learn(batch(0, 4), 0, 0);
+      await learner.learn(batch(4), 0, 1);
+      learner.update(0.1, 0);
+      const after = [...values(learner.optimizer.parameters)];
+      learner.dispose();
+      model.dispose();
+      return after.flatMap(([name, list]) => [...list].map((v, i) => v - before.get(name)![i]!));
+    };
+    const plain = await update(1);
+    const scaled = await update(2 ** 8);
+    const error = Math.hypot(...scaled.map((value, i) => value - plain[i]!));
+    expect(error).toBeLessThan(0.01 * Math.hypot(...plain));
+    start({});
+  });
+
+  it('that is not multiplied any more ends the run', async () => {
+    start(fp16);
+    learner.lossScale!.restore({ scale: 1, good_steps: 0, skipped_steps: 9 });
+    const bias = model.variables.get('classifier.bias')!;
+    tf.tidy(() => bias.assign(tf.fill(bias.shape, Infinity)));
+    await learner.learn(batch(), 0, 0);
+    expect(() => learner.update(0.1, 0)).toThrow(DivergedError);
+  });
+
+  it('is of fp16 alone', () => {
+    start({ precision: 'bf16' });
+    expect(learner.lossScale).toBeUndefined();
   });
 });
