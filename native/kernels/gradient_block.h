@@ -98,7 +98,7 @@ class GradientBlock {
     if (p_.end.gate_sums.first != nullptr) clear_tile(sums_.at(2, 0), 2 * halves_ * made_);
     if (p_.partials == nullptr) return;
     clear_tile(at<S>(plan_.shared.input_tile), plan_.tile * input_stride_);
-    clear_tile(at<T>(plan_.shared.gradient), weight_items() * kWarpSide * kWarpSide);
+    clear_tile(at<T>(plan_.shared.gradient), weight_items() * gradient_part().size());
   }
 
   // A shuffled row has every group's channels all over it: it is loaded whole.
@@ -255,6 +255,22 @@ class GradientBlock {
     if (p_.end.gate_sums.first != nullptr) sums_.add(2, item.half, column, count, gate_values);
   }
 
+  __device__ GradientPart gradient_part() const { return {plan_.depth, plan_.channels}; }
+
+  // body(sum in shared memory, i, j, part) for a lane's sums of a warp's part.
+  template <typename Body>
+  __device__ void for_each_sum(int index, const Body& body) const {
+    const GradientPart size = gradient_part();
+    T* sums =
+        at<T>(plan_.shared.gradient) + index * size.size() + static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll
+    for (int e = 0; e < 32; ++e) {
+      const int i = e / 16, j = e / 4 % 4;
+      if (i >= size.rows || j >= size.columns) continue;
+      body(sums[((i * size.columns + j) * 4 + e % 4) * kWarp], i, j, e % 4);
+    }
+  }
+
   // A warp's part of the weights' gradient: 32 input channels by 32 output channels of a group.
   struct WeightItem {
     int tap, group, depth, channel;
@@ -266,14 +282,10 @@ class GradientBlock {
   }
 
   __device__ void add_weights() const {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
     for (int index = warp_index(); index < weight_items(); index += kProductWarps) {
       const WeightItem item = weight_item(index);
-      T* saved = at<T>(plan_.shared.gradient) + index * kWarpSide * kWarpSide + lane;
       WarpTile<T> sums;
-      T* values = &sums.sums[0][0][0];
-#pragma unroll
-      for (int i = 0; i < 32; ++i) values[i] = saved[i * kWarp];
+      for_each_sum(index, [&](T& sum, int i, int j, int part) { sums.sums[i][j][part] = sum; });
       const WarpPart part{
           item.depth, item.channel, BlockRange::min_of(kWarpSide, range_.depth - item.depth),
           BlockRange::min_of(kWarpSide, range_.channels - item.channel), plan_.tile};
@@ -281,27 +293,22 @@ class GradientBlock {
           at<S>(plan_.shared.input_tile) + item.group * round_up_to(range_.depth, 16),
           input_stride_, nullptr};
       multiply<Along::kOther, Along::kOther>(sums, in, operand(item.group, item.tap, 0), part);
-#pragma unroll
-      for (int i = 0; i < 32; ++i) saved[i * kWarp] = values[i];
+      for_each_sum(index, [&](T& sum, int i, int j, int e) { sum = sums.sums[i][j][e]; });
     }
   }
 
   __device__ void write_weights() const {
     const int64_t row = static_cast<int64_t>(s_.groups) * s_.channels;
     T* to = p_.partials + range_.part * s_.taps * s_.depth * row;
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
     for (int index = warp_index(); index < weight_items(); index += kProductWarps) {
       const WeightItem item = weight_item(index);
-      const T* saved = at<T>(plan_.shared.gradient) + index * kWarpSide * kWarpSide + lane;
-#pragma unroll
-      for (int i = 0; i < 32; ++i) {
-        const int k = item.depth + WarpTile<T>::row(i / 16, i % 4);
-        const int n = item.channel + WarpTile<T>::column(i / 4 % 4, i % 4);
-        if (k >= range_.depth || n >= range_.channels) continue;
+      for_each_sum(index, [&](T sum, int i, int j, int part) {
+        const int k = item.depth + WarpTile<T>::row(i, part);
+        const int n = item.channel + WarpTile<T>::column(j, part);
+        if (k >= range_.depth || n >= range_.channels) return;
         const int64_t line = item.tap * s_.depth + range_.depth0 + k;
-        to[line * row + (range_.group + item.group) * s_.channels + range_.channel0 + n] =
-            saved[i * kWarp];
-      }
+        to[line * row + (range_.group + item.group) * s_.channels + range_.channel0 + n] = sum;
+      });
     }
   }
 

@@ -51,7 +51,7 @@ ProductShared place(const ProductShape& s, const ProductWork& w, const ProductPl
     at.input_tile = take(p.tile * (p.groups * padded(p.depth) + row) * w.element);
     const int items = s.taps * p.groups * static_cast<int>(ceil_div(p.depth, kWarpSide)) *
                       static_cast<int>(ceil_div(p.channels, kWarpSide));
-    at.gradient = take(items * kWarpSide * kWarpSide * w.compute);
+    at.gradient = take(items * GradientPart(p.depth, p.channels).size() * w.compute);
   }
   at.sums = take(w.sum_lines * made * w.compute);
   if (s.taps > 1) at.rows = take(s.taps * p.tile * static_cast<int>(sizeof(int16_t)));
@@ -88,7 +88,7 @@ std::vector<ProductPlan> candidates(const ProductShape& s, const ProductWork& w)
     if (w.weights && !w.result) {
       for (int tile : {64, 32}) add(tile, 1, depth, channels, channels);
     } else if (w.result && !w.weights) {
-      for (int chunk : {256, 64}) {
+      for (int chunk : {256, 64, 32}) {
         const int each = std::min(chunk, summed);
         add(32, 1, w.back ? depth : s.depth, w.back ? s.channels : channels, each);
       }

@@ -35,6 +35,20 @@ inline ProductShape window_shape(const WeightLayout& w, const Map& map, int64_t 
   return {pixels, 9, 1, static_cast<int>(w.depth / 9), static_cast<int>(w.channels), map};
 }
 
+// Of sums of a weights' gradient, for each part that a warp makes: blocks of 16 input by 8 output
+// channels, 4 sums in each lane.
+struct GradientPart {
+  int rows, columns;
+
+  __host__ __device__ GradientPart(int depth, int channels)
+      : rows(depth > 16 ? 2 : 1),
+        columns(channels > 24   ? 4
+                : channels > 16 ? 3
+                : channels > 8  ? 2
+                                : 1) {}
+  __host__ __device__ int size() const { return rows * columns * 4 * kWarp; }
+};
+
 // What a pass does with the product's operands.
 struct ProductWork {
   bool back;      // the operand is dz, and what is made the input's gradient

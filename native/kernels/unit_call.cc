@@ -142,9 +142,7 @@ void run_typed(Call& call, UnitParts parts) {
   const bool training = call.attributes.flag("training");
   if (training) set_saved(t, c.unit, parts, call.outputs, 1);
 #ifdef MENET_CUDA
-  if constexpr (kUnitOnCuda<S>) {
-    if (call.device().kind() == DeviceKind::kCuda) return unit_forward_cuda(call, c.unit, t);
-  }
+  if (call.device().kind() == DeviceKind::kCuda) return unit_forward_cuda(call, c.unit, t);
 #endif
   if (training) {
     unit_forward_training(c.unit, t, call.device());
@@ -199,7 +197,6 @@ UnitGradients<S> gradient_outputs(const Call& call, UnitParts parts) {
 
 template <typename S>
 std::vector<TensorType> infer_gradient_typed(const Call& call, UnitParts parts) {
-  call.expect_float_on_cuda(DTypeOf<S>::value);
   const UnitCall<S> c = read_unit<S>(call, parts, 2);
   InputReader<S> outputs(call, 0);
   outputs.activation("dy", output_shape(c.unit, parts));
@@ -238,10 +235,8 @@ void run_gradient_typed(Call& call, UnitParts parts) {
   const S* dy = call.inputs[0].as<S>();
   const UnitGradients<S> gradients = gradient_outputs<S>(call, parts);
 #ifdef MENET_CUDA
-  if constexpr (kUnitOnCuda<S>) {
-    if (call.device().kind() == DeviceKind::kCuda) {
-      return unit_backward_cuda(call, c.unit, t, dy, gradients);
-    }
+  if (call.device().kind() == DeviceKind::kCuda) {
+    return unit_backward_cuda(call, c.unit, t, dy, gradients);
   }
 #endif
   unit_backward(c.unit, t, dy, gradients, call.device());
@@ -253,7 +248,6 @@ std::vector<TensorType> infer_unit(const Call& call, UnitParts parts) {
   std::vector<TensorType> types;
   by_storage_type(call, [&](auto type) {
     using S = decltype(type);
-    call.expect_float_on_cuda(DTypeOf<S>::value);
     const UnitCall<S> c = read_unit<S>(call, parts, 0);
     call.expect_inputs(c.after);
     types.push_back({DTypeOf<S>::value, output_shape(c.unit, parts)});

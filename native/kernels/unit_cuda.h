@@ -5,10 +5,6 @@
 
 namespace menet {
 
-// The storage types that the passes on a GPU are compiled for.
-template <typename S>
-constexpr bool kUnitOnCuda = sizeof(S) == sizeof(Compute<S>);
-
 // Training form where tensors.statistics is given, else the inference form.
 template <typename S>
 void unit_forward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors);
