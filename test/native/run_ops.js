@@ -75,22 +75,59 @@ const cases = [
   ],
 ];
 
-const results = cases.map(([op, shapes, attributes]) => {
+const cast = (input, dtype) => door.run('Cast', [input], { dtype })[0];
+const size = (shape) => shape.reduce((a, b) => a * b, 1);
+
+function run([op, shapes, attributes], dtype = 'float32') {
   const inputs = shapes.map((shape, i) => tensor(shape, i + 1));
+  if (dtype !== 'float32') inputs[0] = cast(inputs[0], dtype);
   const [y = inputs[0]] = door.run(op, inputs, attributes); // updates are in place
-  const values = new Float32Array(y.shape.reduce((a, b) => a * b, 1));
-  door.read(y.id, values);
-  return { op, values: [...values] };
-});
+  const values = new Float32Array(size(y.shape));
+  door.read((dtype === 'float32' ? y : cast(y, 'float32')).id, values);
+  return { op, dtype, values: [...values] };
+}
+
+const results = cases.map((each) => run(each));
+
+/** Bits with every NaN the same. */
+const oneNaN = (bits, infinity, mask) => bits.map((b) => ((b & mask) > infinity ? -1 : b));
+
+/** Of every 16-bit pattern, and of floats between any two of them. */
+function conversions(dtype) {
+  const bits = Uint16Array.from({ length: 65536 }, (_, i) => i);
+  const id = door.allocate(bits.byteLength);
+  door.write(id, bits);
+  const floats = cast({ id, shape: [bits.length], dtype }, 'float32');
+  const values = new Uint32Array(bits.length);
+  door.read(floats.id, values);
+  const results = oneNaN([...values], 0x7f800000, 0x7fffffff);
+  values.set(results); // those of NaN are one
+  for (const change of [0, 1, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001]) {
+    door.write(
+      floats.id,
+      values.map((value) => value + change),
+    );
+    const back = cast(floats, dtype);
+    door.read(back.id, bits);
+    results.push(...oneNaN([...bits], dtype === 'float16' ? 0x7c00 : 0x7f80, 0x7fff));
+  }
+  return { op: 'Cast', dtype, values: results };
+}
+
+const separable = cases.at(-1);
+for (const dtype of ['bfloat16', 'float16']) {
+  results.push(run(separable, dtype), conversions(dtype));
+}
+
 /** What kernels make of an image of which no row is whole vectors; each byte counts. */
-const size = { width: 61, height: 37 };
+const imageSize = { width: 61, height: 37 };
 const crop = { left: 2, top: 1, width: 23, height: 19 };
 const imageCases = {
   resample({ data }) {
     const out = new Uint8Array(crop.width * crop.height * 3);
     const placement = { source: { left: 3, top: 2, width: 55, height: 34 }, crop, flip: true };
     placement.resized = { width: 29, height: 21 };
-    door.images.resample({ data, ...size }, placement, out);
+    door.images.resample({ data, ...imageSize }, placement, out);
     return out;
   },
   adjustBrightness: ({ data }) => door.images.adjustBrightness(data, 1.07),
@@ -100,7 +137,10 @@ const imageCases = {
   sharpen: (image) => door.images.sharpen(image, 1.6),
 };
 for (const [op, change] of Object.entries(imageCases)) {
-  const data = Uint8Array.from({ length: size.width * size.height * 3 }, (_, i) => (i * i) >> 3);
-  results.push({ op, values: [...(change({ data, ...size }) ?? data)] });
+  const data = Uint8Array.from(
+    { length: imageSize.width * imageSize.height * 3 },
+    (_, i) => (i * i) >> 3,
+  );
+  results.push({ op, values: [...(change({ data, ...imageSize }) ?? data)] });
 }
 console.log(JSON.stringify({ isa: door.isa(), results }));
