@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { type Attribute, type Native, type NativeTensor } from '../native.js';
+import { type Attribute, type Native, type NativeDType, type NativeTensor } from '../native.js';
 import { NativeBuffers, TensorData } from './tensor_data.js';
 
 /** Raw bytes as an op's input, such as images [N, H, W, 3] before normalisation. */
@@ -17,7 +17,8 @@ export const backendName = 'menet';
 
 /**
  * TensorFlow.js backend whose float32, int32 and bool tensors live in native memory; complex64
- * and string tensors stay on the host. Native kernels and fused ops run through {@link run};
+ * and string tensors stay on the host. A float32 tensor may be stored in 16 bits: ops that know
+ * such tensors get them as they are, for all else they are float32. Native kernels and fused ops run through {@link run};
  * kernels of tfjs-backend-cpu work too, reading and writing through `data.get(id).values`.
  */
 export class MenetBackend extends tf.KernelBackend {
@@ -25,6 +26,7 @@ export class MenetBackend extends tf.KernelBackend {
   /** Block size of tfjs-backend-cpu's matrix product, which reads it from the backend. */
   readonly blockSize = 48;
   readonly #buffers: NativeBuffers;
+  readonly #halfOps: ReadonlySet<string>;
   readonly #collected = new FinalizationRegistry<TensorData>((data) => data.release());
 
   constructor(
@@ -34,6 +36,7 @@ export class MenetBackend extends tf.KernelBackend {
     super();
     this.data = new tf.DataStorage(this, tf.engine());
     this.#buffers = new NativeBuffers(native, device);
+    this.#halfOps = new Set(native.halfOps());
   }
 
   /**
@@ -47,12 +50,23 @@ export class MenetBackend extends tf.KernelBackend {
   run(op: string, inputs: readonly OpInput[], attributes: OpAttributes = {}): tf.TensorInfo[] {
     const temporary: number[] = [];
     try {
-      const tensors = inputs.map((input) => this.#nativeTensor(input, temporary));
+      const asStored = this.#takesAsStored(op, inputs);
+      const tensors = inputs.map((input) => this.#nativeTensor(input, asStored, temporary));
       const outputs = this.native.run(op, tensors, attributes, this.device);
       return outputs.map((output) => this.#wrap(output));
     } finally {
       for (const id of temporary) this.#buffers.free(id);
     }
+  }
+
+  /** Type of a tensor's elements in native memory; that of TensorFlow.js for those on the host. */
+  storageOf({ dataId }: tf.TensorInfo): NativeDType {
+    return this.data.get(dataId).storage;
+  }
+
+  /** A float32 tensor stored in another type, or in 32 bits again: a copy, rounded to nearest even. */
+  convert(tensor: tf.TensorInfo, storage: NativeDType): tf.TensorInfo {
+    return this.run('Cast', [tensor], { dtype: storage })[0]!;
   }
 
   /**
@@ -193,7 +207,14 @@ export class MenetBackend extends tf.KernelBackend {
     this.disposeData(tensor.dataId);
   }
 
-  #nativeTensor(input: OpInput, temporary: number[]): NativeTensor | null {
+  /** Whether an op gets 16-bit tensors as they are. What it puts together must be alike. */
+  #takesAsStored(op: string, inputs: readonly OpInput[]): boolean {
+    if (!this.#halfOps.has(op)) return false;
+    if (op !== 'Concat') return true;
+    return new Set((inputs as tf.TensorInfo[]).map((input) => this.storageOf(input))).size === 1;
+  }
+
+  #nativeTensor(input: OpInput, asStored: boolean, temporary: number[]): NativeTensor | null {
     if (input === null) return null;
     if (!('dataId' in input)) {
       const id = this.#buffers.allocate(input.bytes.byteLength);
@@ -202,22 +223,23 @@ export class MenetBackend extends tf.KernelBackend {
       return { id, shape: input.shape, dtype: 'uint8' };
     }
     const data = this.data.get(input.dataId);
-    const dtype = input.dtype as NativeTensor['dtype'];
-    if (data.dtype === dtype) return { id: data.buffer, shape: input.shape, dtype };
-    // tfjs-backend-cpu casts int32 and bool upwards by relabelling the same data.
-    const source = { id: data.buffer, shape: input.shape, dtype: data.dtype as typeof dtype };
-    const [cast] = this.native.run('Cast', [source], { dtype }) as [NativeTensor];
-    this.#buffers.adopt(cast.id);
+    const dtype = input.dtype as NativeDType;
+    const source = { id: data.buffer, shape: input.shape, dtype: data.storage };
+    if (data.storage === dtype || (asStored && data.dtype === dtype)) return source;
+    // Stored in 16 bits, or of another type: tfjs-backend-cpu casts int32 and bool upwards by
+    // relabelling the same data.
+    const cast = this.#buffers.cast(source, dtype);
     temporary.push(cast.id);
     return cast;
   }
 
   #wrap(output: NativeTensor): tf.TensorInfo {
     const { id, shape } = output;
-    const dtype = output.dtype as tf.DataType;
+    const { dtype: storage } = output;
+    const dtype = (isHalf(storage) ? 'float32' : storage) as tf.DataType;
     const size = tf.util.sizeFromShape(shape);
     const dataId = {};
-    this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id }));
+    this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id, storage }));
     return { dataId, shape, dtype };
   }
 
@@ -225,6 +247,10 @@ export class MenetBackend extends tf.KernelBackend {
     this.data.set(dataId, data);
     this.#collected.register(dataId, data, data);
   }
+}
+
+function isHalf(dtype: NativeDType): boolean {
+  return dtype === 'bfloat16' || dtype === 'float16';
 }
 
 /** The current backend if it is `menet`, of whichever copy of this package. */

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { type Native } from '../native.js';
+import { type Native, type NativeDType, type NativeTensor } from '../native.js';
 
 /** The native buffers that a backend holds, so that they can all be given back at once. */
 export class NativeBuffers {
@@ -14,6 +14,13 @@ export class NativeBuffers {
     const id = this.native.allocate(bytes, this.device);
     this.#live.add(id);
     return id;
+  }
+
+  /** A tensor's elements as another type, in a buffer of their own. */
+  cast(tensor: NativeTensor, dtype: NativeDType): NativeTensor {
+    const [cast] = this.native.run('Cast', [tensor], { dtype }, this.device) as [NativeTensor];
+    this.#live.add(cast.id);
+    return cast;
   }
 
   /** Takes over a buffer that an op has made. */
@@ -44,22 +51,26 @@ export function isNativeDType(dtype: string): dtype is NativeTensorDType {
 
 /**
  * What one data id stands for: values on the host or a native buffer, never both, so that
- * neither can be stale. Each side is made from the other when it is asked for.
+ * neither can be stale. Each side is made from the other when it is asked for. A native buffer may
+ * hold the values in a narrower type, of which TensorFlow.js knows nothing.
  */
 export class TensorData {
   complexTensorInfos?: { real: tf.TensorInfo; imag: tf.TensorInfo };
   #values: tf.BackendValues | undefined;
   #buffer: number | undefined;
+  #storage: NativeDType;
 
   constructor(
     readonly buffers: NativeBuffers,
     readonly dtype: tf.DataType,
     readonly size: number,
     public refCount: number,
-    source: { values: tf.BackendValues } | { buffer: number },
+    source: { values: tf.BackendValues } | { buffer: number; storage: NativeDType },
   ) {
+    this.#storage = dtype as NativeDType;
     if ('buffer' in source) {
       this.#buffer = source.buffer;
+      this.#storage = source.storage;
       buffers.adopt(source.buffer);
     } else {
       this.#values = source.values;
@@ -75,6 +86,7 @@ export class TensorData {
       this.#values = this.read();
       this.buffers.free(this.#buffer);
       this.#buffer = undefined;
+      this.#storage = this.dtype as NativeDType;
     }
     return this.#values as tf.BackendValues;
   }
@@ -83,7 +95,7 @@ export class TensorData {
   read(): tf.BackendValues {
     if (this.#buffer === undefined) return this.#values as tf.BackendValues;
     const array = new arrays[this.dtype as NativeTensorDType](this.size);
-    this.buffers.native.read(this.#buffer, array);
+    this.#converted((id) => this.buffers.native.read(id, array));
     return array;
   }
 
@@ -92,7 +104,13 @@ export class TensorData {
     if (this.#buffer === undefined) return this.#values as tf.BackendValues;
     const TypedArray = arrays[this.dtype as NativeTensorDType];
     const bytes = this.size * TypedArray.BYTES_PER_ELEMENT;
-    return new TypedArray(await this.buffers.native.readAsync(this.#buffer, bytes));
+    const { native } = this.buffers;
+    return new TypedArray(await this.#converted((id) => native.readAsync(id, bytes)));
+  }
+
+  /** Type of the native buffer's elements. */
+  get storage(): NativeDType {
+    return this.#storage;
   }
 
   /** The native buffer, which becomes the only copy: native ops may write to it. */
@@ -111,6 +129,19 @@ export class TensorData {
     if (this.#buffer !== undefined) this.buffers.free(this.#buffer);
     this.#buffer = undefined;
     this.#values = undefined;
+  }
+
+  /** Does something with a buffer that holds the type that TensorFlow.js knows. */
+  #converted<T>(work: (id: number) => T): T {
+    const dtype = this.dtype as NativeDType;
+    const id = this.#buffer!;
+    if (this.#storage === dtype) return work(id);
+    const cast = this.buffers.cast({ id, shape: [this.size], dtype: this.#storage }, dtype);
+    try {
+      return work(cast.id);
+    } finally {
+      this.buffers.free(cast.id);
+    }
   }
 
   /** Host values in the element type of native buffers: kernels on the host may leave others. */

@@ -18,7 +18,7 @@ export function runNative(
 /**
  * The gradient of a native op by its native gradient op. Memory goes back as early as it can, since
  * tfjs keeps all that the tape saved, and all gradients, to the end of the backward pass:
- * `saved`, the tape's own, and `dy` where {@link markTransient} knows that nobody else reads it.
+ * `saved`, the tape's own (y, or what is stored as y is, first), and `dy` where {@link markTransient} knows that nobody else reads it.
  * @throws Error where the gradient is itself to be differentiated
  */
 export function runGradient(
@@ -31,10 +31,29 @@ export function runGradient(
   if (tf.engine().state.gradientDepth > 0) {
     throw new Error(`${op}: expected a first-order gradient, got a gradient of a gradient`);
   }
-  const gradients = runNative(backend, op, [dy, ...saved], attributes);
+  const gradients = withStorageOf(backend, dy, saved[0]!, (like) =>
+    runNative(backend, op, [like, ...saved], attributes),
+  );
   tf.dispose(saved);
   if (transient.delete(dy)) dy.dispose();
   return gradients;
+}
+
+/** Stock ops give gradients in float32, also those of activations that are stored in 16 bits. */
+function withStorageOf<T>(
+  backend: MenetBackend,
+  dy: tf.Tensor,
+  y: tf.Tensor,
+  work: (dy: tf.TensorInfo) => T,
+): T {
+  const storage = backend.storageOf(y);
+  if (backend.storageOf(dy) === storage) return work(dy);
+  const converted = backend.convert(dy, storage);
+  try {
+    return work(converted);
+  } finally {
+    backend.disposeData(converted.dataId);
+  }
 }
 
 /** Marks the gradient of an activation as disposable by the op that made the activation. */
