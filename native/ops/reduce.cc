@@ -1,5 +1,6 @@
 // Sum Mean Max Min Prod (x; axes, keepDims) -> y. Sums of long ranges are cut into blocks of
-// one size, whatever the number of threads, whose results are added in order in float64.
+// one size, whatever the number of threads, whose results are added in order in float64. The mean
+// of a 16-bit tensor is float32.
 #include <limits>
 
 #include "core/thread_pool.h"
@@ -7,6 +8,7 @@
 #include "ops/number_type.h"
 #include "ops/reduce.simd.h"
 #include "ops/reduce_shape.h"
+#include "simd/convert.h"
 
 namespace menet {
 
@@ -71,11 +73,14 @@ struct Blocks {
         length(std::max<int64_t>(1, this->shape.inner == 1 ? kBlock : kBlock / 16)),
         blocks((this->shape.count + length - 1) / length) {}
 
-  // Reduces block b of all, outer index after outer index, to y [inner].
-  void run(const T* x, int64_t b, T* y) const {
-    const int64_t begin = b % blocks * length;
-    const int64_t rows = std::min(length, shape.count - begin);
-    const T* start = x + (b / blocks * shape.count + begin) * shape.inner;
+  int64_t rows(int64_t b) const { return std::min(length, shape.count - b % blocks * length); }
+  // Where block b of all, outer index after outer index, begins in x.
+  int64_t begin(int64_t b) const {
+    return (b / blocks * shape.count + b % blocks * length) * shape.inner;
+  }
+
+  // Reduces the rows of a block to y [inner].
+  void run(const T* start, int64_t rows, T* y) const {
     if (shape.inner == 1) {
       *y = MENET_SIMD(reduce_row<T>)(reduction, start, rows);
     } else {
@@ -100,9 +105,22 @@ struct Blocks {
   }
 };
 
-template <typename T>
+// A block's rows as T; where they are stored otherwise, in scratch from element `at` on.
+template <typename S, typename T>
+const T* block_rows(const S* rows, [[maybe_unused]] int64_t count, [[maybe_unused]] T* scratch,
+                    [[maybe_unused]] int64_t at) {
+  if constexpr (std::is_same_v<S, T>) {
+    return rows;
+  } else {
+    MENET_SIMD(convert_row<S, T>)(rows, scratch + at, count);
+    return scratch + at;
+  }
+}
+
+template <typename S>
 void reduce(Call& call, Reduction reduction) {
-  const T* x = call.inputs[0].as<T>();
+  using T = Compute<S>;
+  const S* x = call.inputs[0].as<S>();
   T* y = call.outputs[0].as<T>();
   const Blocks<T> blocks(reduction, reduce_shape(call));
   const ReduceShape& shape = blocks.shape;
@@ -114,9 +132,15 @@ void reduce(Call& call, Reduction reduction) {
   const bool whole = blocks.blocks == 1;
   T* partials = whole ? y : call.scratch<T>(shape.outer * blocks.blocks * shape.inner);
   const int64_t cost = std::min(blocks.length, shape.count) * shape.inner;
-  parallel_for(shape.outer * blocks.blocks, grain_of(cost), [&](int64_t begin, int64_t end, int) {
-    for (int64_t b = begin; b < end; ++b) blocks.run(x, b, partials + b * shape.inner);
-  });
+  T* scratch = std::is_same_v<S, T> ? nullptr : call.scratch<T>(cost * thread_count());
+  const auto body = [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t rows = blocks.rows(b);
+      const T* start = block_rows(x + blocks.begin(b), rows * shape.inner, scratch, thread * cost);
+      blocks.run(start, rows, partials + b * shape.inner);
+    }
+  };
+  parallel_for(shape.outer * blocks.blocks, grain_of(cost), body);
   if (whole) return;
   for (int64_t o = 0; o < shape.outer; ++o) {
     for (int64_t i = 0; i < shape.inner; ++i)
@@ -139,8 +163,10 @@ std::vector<TensorType> infer(const Call& call) {
 
 std::vector<TensorType> infer_mean(const Call& call) {
   call.expect_inputs(1);
-  call.expect_float(0, "x");
-  return {{call.inputs[0].dtype, reduce_shape(call).output}};
+  call.expect_activation(0, "x");
+  const DType dtype = call.inputs[0].dtype;
+  call.expect_float_on_cuda(dtype);
+  return {{is_half(dtype) ? DType::kFloat32 : dtype, reduce_shape(call).output}};
 }
 
 template <Reduction reduction>
@@ -150,9 +176,10 @@ void cpu(Call& call) {
 }
 
 void cpu_mean(Call& call) {
-  with_float_type(call.inputs[0].dtype, [&](auto zero) {
-    reduce<decltype(zero)>(call, Reduction::kSum);
-    divide<decltype(zero)>(call);
+  with_activation_type(call.inputs[0].dtype, [&](auto zero) {
+    using S = decltype(zero);
+    reduce<S>(call, Reduction::kSum);
+    divide<Compute<S>>(call);
   });
 }
 
@@ -161,7 +188,7 @@ const RegisterOp reductions[] = {
     RegisterOp({"Max", infer, cpu<Reduction::kMax>}),
     RegisterOp({"Min", infer, cpu<Reduction::kMin>}),
     RegisterOp({"Prod", infer, cpu<Reduction::kProd>}),
-    RegisterOp({"Mean", infer_mean, cpu_mean}),
+    RegisterOp({"Mean", infer_mean, cpu_mean, nullptr, kTakesHalf}),
 };
 
 }  // namespace
