@@ -27,7 +27,7 @@ export const computeFlags = {
   },
 } as const satisfies Flags;
 
-/** Of commands that do not train: what trains has the field `precision` of O. */
+/** Of commands without O, whose field `precision` it is otherwise. */
 export const precisionFlag = {
   help: `what activations are stored as: ${precisions.join(', ')}`,
   value: 'TYPE',

@@ -11,7 +11,13 @@ import { fileNames } from '../report/run_files.js';
 import { RunRecorder } from '../report/recorder.js';
 import { trainNetwork } from '../train/session.js';
 import type { TrainingSummary } from '../train/trainer.js';
-import { computeFlags, requireGradients, useBackend } from './backend.js';
+import {
+  computeFlags,
+  precisionFlag,
+  precisionOf,
+  requireGradients,
+  useBackend,
+} from './backend.js';
 import { defineCommand } from './command.js';
 import { demoPage, type PredictedImage } from './demo_page.js';
 import { setUpDemo, type DemoFiles } from './demo_setup.js';
@@ -25,6 +31,7 @@ import { predictFile } from './predict.js';
 const flags = {
   out: { help: 'folder of the demo', value: 'DIR', default: 'demo' },
   'print-freq': printFrequency,
+  precision: precisionFlag,
   ...computeFlags,
 } as const;
 
@@ -45,9 +52,10 @@ export const demo = defineCommand({
     requireGradients(values);
     makeOutputFolder(values.out);
     await useBackend(values);
+    const precision = precisionOf(values);
     const progress = progressFor(values, 100);
     progress.note(`making images in ${path.join(values.out, 'images')}`);
-    const files = await setUpDemo(values.out, values.seed);
+    const files = await setUpDemo(values.out, { seed: values.seed, precision });
     const interrupt = new Interrupt(() => progress.note('ending after this step'));
     const summary = await trainDemo(files, values, progress, interrupt.signal);
     if (summary.interrupted) return interrupt.exitCode;
@@ -84,13 +92,14 @@ function runFolder(out: string): string {
 async function showResults(
   files: DemoFiles,
   { best }: TrainingSummary,
-  { out }: Values<typeof flags>,
+  { out, ...values }: Values<typeof flags>,
   progress: Progress,
   started: number,
 ): Promise<number> {
+  const precision = precisionOf(values);
   const data = readDataConfig(files.data);
   const trained = await loadTrainedModel(files.model, best);
-  const evaluation = await evaluateTrained(trained, data, { progress });
+  const evaluation = await evaluateTrained(trained, data, { progress, precision });
   printEvaluation(evaluation, false);
   const predictions = await predictSome(trained, data.valid_root);
   const seconds = (performance.now() - started) / 1000;

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { demoClasses, makeDemoImages } from '../data/demo_images.js';
 import { makeFolder } from '../make_folder.js';
+import type { Precision } from '../precision.js';
 
 /** Pictures per class and their side; networks see them at `imageSize` of the data configuration. */
 const pictures = { imagesPerClass: { train: 500, valid: 60 }, imageSize: 72 };
@@ -45,7 +46,10 @@ export interface DemoFiles {
 }
 
 /** Makes the demo's images and writes its configurations into `folder`. */
-export async function setUpDemo(folder: string, seed: number): Promise<DemoFiles> {
+export async function setUpDemo(
+  folder: string,
+  { seed, precision }: { seed: number; precision: Precision },
+): Promise<DemoFiles> {
   makeFolder(folder);
   const roots = await makeDemoImages(path.join(folder, 'images'), { ...pictures, seed });
   const data = {
@@ -61,7 +65,7 @@ export async function setUpDemo(folder: string, seed: number): Promise<DemoFiles
   return {
     data: write('data', data),
     model: write('model', configurations.model),
-    optim: write('optim', configurations.optim),
+    optim: write('optim', { ...configurations.optim, precision }),
     sched: write('sched', configurations.sched),
   };
 }
