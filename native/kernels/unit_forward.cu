@@ -1,5 +1,6 @@
 #include "kernels/device_forward.h"
 #include "kernels/unit_cuda.h"
+#include "kernels/unit_inference.h"
 #include "kernels/unit_sources.h"
 
 namespace menet {
@@ -160,6 +161,7 @@ class Forward {
 
 template <typename S>
 void unit_forward_cuda(Call& call, const Unit<Compute<S>>& unit, const UnitTensors<S>& tensors) {
+  if (tensors.statistics == nullptr && unit_inference_cuda(call, unit, tensors)) return;
   Forward<S>(call, unit, tensors).run();
 }
 
