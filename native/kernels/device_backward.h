@@ -2,6 +2,7 @@
 // from which the next dz follows.
 #pragma once
 
+#include "kernels/device_depthwise.h"
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
 #include "kernels/gradient_product.h"
@@ -21,62 +22,6 @@ struct GradientAt {
   Gradient<S> dz;
   __device__ Compute<S> operator()(int64_t pixel, int64_t c) const { return read(dz, pixel, c); }
 };
-
-// Of a depthwise convolution's input; with what a 1x1 merge branch from it makes of it.
-template <typename S>
-struct DepthwiseGradientAt {
-  using T = Compute<S>;
-  Gradient<S> dz;
-  Map map;
-  const T* weights;  // [9][channels]
-  Gradient<S> merge;
-  const T* merge_weights;  // [channels][side]
-  int64_t side;            // 0: no branch
-
-  __device__ T operator()(int64_t pixel, int64_t c) const {
-    const MapPixel p(pixel, map.height, map.width);
-    T sum = 0;
-    for (int64_t tap = 0; tap < 9; ++tap) {
-      const int64_t from = output_over(map, p, tap);
-      if (from >= 0) sum += read(dz, from, c) * weights[tap * dz.channels + c];
-    }
-    for (int64_t s = 0; s < side; ++s) sum += read(merge, pixel, s) * merge_weights[c * side + s];
-    return sum;
-  }
-};
-
-// partials [range][9][channels] of a depthwise convolution's weights, over output pixels.
-template <typename S>
-__global__ void depthwise_weights(Source<S> in, Gradient<S> dz, Map map, int64_t pixels,
-                                  int64_t range, Compute<S>* partials) {
-  using T = Compute<S>;
-  MENET_SHARED(T, lines, kMapWidth * kMapLines);
-  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
-  const int64_t c = static_cast<int64_t>(blockIdx.y) * kMapWidth + tx;
-  const int64_t begin = blockIdx.x * range;
-  const int64_t end = begin + range < pixels ? begin + range : pixels;
-  T sums[9] = {};
-  for (int64_t pixel = begin + ty; c < in.channels && pixel < end; pixel += kMapLines) {
-    const MapPixel p(pixel, map.out_height, map.out_width);
-    const T d = read(dz, pixel, c);
-#pragma unroll
-    for (int tap = 0; tap < 9; ++tap) {
-      const int64_t from = input_under(map, p, tap);
-      if (from >= 0) sums[tap] += d * read(in, from, c);
-    }
-  }
-#pragma unroll
-  for (int tap = 0; tap < 9; ++tap) {
-    lines[ty * kMapWidth + tx] = sums[tap];
-    __syncthreads();
-    T total = 0;
-    for (int k = 0; k < kMapLines; ++k) total += lines[k * kMapWidth + tx];
-    if (ty == 0 && c < in.channels) {
-      partials[(static_cast<int64_t>(blockIdx.x) * 9 + tap) * in.channels + c] = total;
-    }
-    __syncthreads();
-  }
-}
 
 template <typename S>
 Gradient<S> plain_gradient(const S* da, int64_t channels) {
@@ -180,21 +125,6 @@ void launch_conv3x3_gradients(Call& call, const T* weights, const WeightLayout& 
   launch_weight_gradient(call, SourcePatches<T, false>{end.in, map},
                          GradientColumns<T>{dz, unshuffled(layout.channels), layout.channels},
                          layout, batch * map.out_height * map.out_width, d_weights);
-}
-
-template <typename S>
-void launch_depthwise_weights(Call& call, const Source<S>& in, const Gradient<S>& dz,
-                              const Map& map, int64_t out_pixels, Compute<S>* d_weights) {
-  using T = Compute<S>;
-  const int64_t across = ceil_div(in.channels, kMapWidth);
-  const int64_t wanted = std::max<int64_t>(1, kMostBlocks / 4 / across);
-  const int64_t range = std::max<int64_t>(kTilePixels, ceil_div(out_pixels, wanted));
-  const int64_t ranges = ceil_div(out_pixels, range);
-  T* partials = call.scratch<T>(ranges * 9 * in.channels);
-  const Grid grid{dim3(static_cast<unsigned>(ranges), static_cast<unsigned>(across)),
-                  dim3(kMapWidth, kMapLines)};
-  launch(call, depthwise_weights<S>, grid, in, dz, map, out_pixels, range, partials);
-  sum_partials(call, static_cast<const T*>(partials), ranges, 9 * in.channels, d_weights);
 }
 
 }  // namespace menet

@@ -44,6 +44,13 @@ __device__ T inverse_deviation(double variance) {
 }
 
 template <typename T>
+__device__ int64_t pixels_of(const TileSums<T>& tiles, int64_t t) {
+  if (tiles.counts != nullptr) return tiles.counts[t];
+  const int64_t left = tiles.pixels - t * tiles.tile;
+  return left < tiles.tile ? left : tiles.tile;
+}
+
+template <typename T>
 __global__ void finish_moments(BatchNorm<T> bn, TileSums<T> tiles, int64_t tile_count,
                                Shuffle shuffle, T* statistics, Coefficients<T> to) {
   MENET_SHARED(LineValues, lines, kChannels * kLines);
@@ -51,8 +58,7 @@ __global__ void finish_moments(BatchNorm<T> bn, TileSums<T> tiles, int64_t tile_
   const int64_t c = static_cast<int64_t>(blockIdx.x) * kChannels + channel;
   Moments moments;
   for (int64_t t = line; c < bn.channels && t < tile_count; t += kLines) {
-    const int64_t left = tiles.pixels - t * tiles.tile;
-    moments.merge({static_cast<double>(left < tiles.tile ? left : tiles.tile),
+    moments.merge({static_cast<double>(pixels_of(tiles, t)),
                    static_cast<double>(tiles.first[t * bn.channels + c]),
                    static_cast<double>(tiles.second[t * bn.channels + c])});
   }

@@ -19,13 +19,19 @@ struct TileSums {
   int64_t pixels = 0;
   int64_t channels = 0;
   int64_t tile = kTilePixels;  // pixels of one; at least kTilePixels, for which there is room
+  // Tiles that are no runs of pixels, not more of them: their number, and how many pixels each has
+  // (null: not needed, for sums of da).
+  int64_t parts = 0;
+  int32_t* counts = nullptr;
 
-  int64_t tiles() const { return ceil_div(pixels, tile); }
+  int64_t tiles() const { return parts > 0 ? parts : ceil_div(pixels, tile); }
 };
 
 template <typename T>
 TileSums<T> make_tile_sums(Call& call, int64_t pixels, int64_t channels) {
-  TileSums<T> sums{nullptr, nullptr, pixels, channels};
+  TileSums<T> sums;
+  sums.pixels = pixels;
+  sums.channels = channels;
   sums.first = call.scratch<T>(sums.tiles() * channels);
   sums.second = call.scratch<T>(sums.tiles() * channels);
   return sums;

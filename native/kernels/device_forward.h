@@ -1,29 +1,12 @@
 // Forward passes on a GPU: convolutions whose input is normalised as it is read.
 #pragma once
 
+#include "kernels/device_depthwise.h"
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
 #include "kernels/forward_product.h"
 
 namespace menet {
-
-template <typename S>
-struct DepthwiseAt {
-  using T = Compute<S>;
-  Source<S> in;
-  Map map;
-  const T* weights;  // [9][channels]
-
-  __device__ T operator()(int64_t pixel, int64_t c) const {
-    const MapPixel p(pixel, map.out_height, map.out_width);
-    T sum = 0;
-    for (int64_t tap = 0; tap < 9; ++tap) {
-      const int64_t from = input_under(map, p, tap);
-      if (from >= 0) sum += read(in, from, c) * weights[tap * in.channels + c];
-    }
-    return sum;
-  }
-};
 
 template <typename S>
 struct SourceAt {
@@ -84,12 +67,6 @@ void launch_conv3x3(const Call& call, const Source<T>& in, const Map& map, const
                     const WeightLayout& layout, const End& end, int64_t out_pixels) {
   launch_product<T>(call, SourcePatches<T, true>{in, map}, GroupWeights<T>{weights, layout}, end,
                     {out_pixels, layout.channels, layout.depth});
-}
-
-template <typename S, typename End>
-void launch_depthwise(const Call& call, const Source<S>& in, const Map& map,
-                      const Compute<S>* weights, const End& end, int64_t out_pixels) {
-  launch_tile_map<Compute<S>>(call, DepthwiseAt<S>{in, map, weights}, end, out_pixels, in.channels);
 }
 
 }  // namespace menet

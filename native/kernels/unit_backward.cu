@@ -141,18 +141,18 @@ class Backward {
   // dz2 and dzm -> dz1, where z1's channels lie.
   Gradient<S> depthwise(const Gradient<S>& dz2, const Gradient<S>& dzm) {
     S* d_shuffled = call_.scratch<S>(u_.pixels() * u_.width);
-    const GradientEnd<S> end =
-        gradient_end(call_, shuffled_source(u_, t_, n_), d_shuffled, u_.pixels());
-    launch_tile_map<T>(
-        call_, DepthwiseGradientAt<S>{dz2, u_.map, u_.depthwise, dzm, u_.merge.weights, u_.side},
-        end, u_.pixels(), u_.width);
-    launch_depthwise_weights(call_, end.in, dz2, u_.map, u_.out_pixels(), g_.depthwise.weights);
+    const Source<S> in = shuffled_source(u_, t_, n_);
+    TileSums<T> sums = make_tile_sums<T>(call_, u_.pixels(), u_.width);
+    depthwise_backward<S>(
+        call_,
+        {in, dz2, u_.depthwise, dzm, u_.merge.weights, u_.side, d_shuffled, g_.depthwise.weights},
+        u_.map, u_.batch, sums);
     if (u_.side > 0) {
       GradientEnd<S> weights{};
-      weights.in = end.in;
+      weights.in = in;
       pointwise(u_.merge, weights, dzm, unshuffled(u_.side), u_.pixels(), g_.merge.weights);
     }
-    return behind(u_.compress.bn, n_.compress, end.sums, shuffle_of(u_), g_.compress, d_shuffled,
+    return behind(u_.compress.bn, n_.compress, sums, shuffle_of(u_), g_.compress, d_shuffled,
                   t_.z1);
   }
 

@@ -95,12 +95,11 @@ class Forward {
   }
 
   void depthwise() {
-    const Shuffle straight = unshuffled(u_.width);
-    n_.depthwise =
-        normalization(u_.bn_depthwise, u_.out_pixels(), straight, [&](const TileSums<T>& moments) {
-          launch_depthwise(call_, shuffled_source(u_, t_, n_), u_.map, u_.depthwise,
-                           StoreEnd<S>{t_.z2, u_.width, straight, moments}, u_.out_pixels());
-        });
+    n_.depthwise = normalization(u_.bn_depthwise, u_.out_pixels(), unshuffled(u_.width),
+                                 [&](TileSums<T>& moments) {
+                                   depthwise_forward(call_, shuffled_source(u_, t_, n_), u_.map,
+                                                     u_.batch, u_.depthwise, t_.z2, moments);
+                                 });
   }
 
   // The op merge_evolve gets z2 from outside: its statistics are a pass of their own.

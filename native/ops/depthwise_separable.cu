@@ -17,12 +17,10 @@ void run(Call& call) {
   T* y = call.outputs[0].as<T>();
   T* z1 = training ? call.outputs[1].as<T>() : call.scratch<T>(pixels * s.in());
   T* statistics = training ? call.outputs[3].as<T>() : nullptr;
-  const auto n1 =
-      measured(call, s.bn_depthwise, pixels, unshuffled(s.in()), statistics,
-               [&](const TileSums<T>& moments) {
-                 launch_depthwise(call, raw<T>(s.x, s.in()), s.map, s.depthwise,
-                                  StoreEnd<T>{z1, s.in(), unshuffled(s.in()), moments}, pixels);
-               });
+  const auto n1 = measured(
+      call, s.bn_depthwise, pixels, unshuffled(s.in()), statistics, [&](TileSums<T>& moments) {
+        depthwise_forward(call, raw<T>(s.x, s.in()), s.map, s.batch, s.depthwise, z1, moments);
+      });
   const Source<T> hidden = normalized<T>(z1, s.in(), n1, true);
   const Shuffle straight = unshuffled(s.out());
   const WeightLayout& layout = s.pointwise.layout;
@@ -61,10 +59,9 @@ void run_gradient(Call& call) {
   const Gradient<T> dz1 = behind<T>(call, s.bn_depthwise, n1, hidden.sums, narrow,
                                     {output(2), output(3)}, d_hidden, input(kZ1));
   const Source<T> x = raw<T>(s.x, s.in());
-  const int64_t in_pixels = s.batch * s.map.height * s.map.width;
-  launch_tile_map<T>(call, DepthwiseGradientAt<T>{dz1, s.map, s.depthwise, {}, nullptr, 0},
-                     gradient_end(call, x, output(0), in_pixels), in_pixels, s.in());
-  launch_depthwise_weights(call, x, dz1, s.map, pixels, output(1));
+  TileSums<T> none;
+  depthwise_backward<T>(call, {x, dz1, s.depthwise, {}, nullptr, 0, output(0), output(1)}, s.map,
+                        s.batch, none);
 }
 
 const RegisterCuda ops[] = {
