@@ -128,7 +128,7 @@ class ForwardBlock {
     });
     if (depth < plan_.chunk) {  // the chunk before lies there
       const int pad = round_up_to(depth, 16) - depth;
-      for_each_thread(plan_.tile * pad, [&](int e) {
+      for_each_thread(plan_.halo * pad, [&](int e) {
         tile[e / pad * tile_stride_ + depth + e % pad] = static_cast<S>(0.0f);
       });
     }
@@ -158,8 +158,8 @@ class ForwardBlock {
   // Where channel `column` of a group of the block's lies in the tile that is stored.
   __device__ int place(int group, int column) const {
     const int channel = group * range_.channels + column;
-    return made_ == s_.groups * s_.channels ? static_cast<int>(p_.end.shuffle.position(channel))
-                                            : channel;
+    if (made_ < s_.groups * s_.channels || p_.end.shuffle.groups == 1) return channel;
+    return shuffled_place(p_.end.shuffle, channel);
   }
 
   __device__ void finish_item(const WarpTile<T>& sums, int index, int64_t pixel) const {
@@ -171,7 +171,7 @@ class ForwardBlock {
       const int j = v / 2, e = v % 2, column = sums.column(j, e);
       if (column >= count) continue;
       const int to = place(item.group, item.column + column);
-      const int64_t c = first_output(item.group) + item.column + column;
+      const int c = first_output(item.group) + item.column + column;
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         T z = sums.sums[i / 2][j][i % 2 * 2 + e];
@@ -184,8 +184,8 @@ class ForwardBlock {
     if (measures()) measure(sums, item, pixel, count);
   }
 
-  __device__ int64_t first_output(int group) const {
-    return static_cast<int64_t>(range_.group + group) * s_.channels + range_.channel0;
+  __device__ int first_output(int group) const {
+    return (range_.group + group) * s_.channels + range_.channel0;
   }
 
   // Sums of differences from the mean of the block's first tile, and of their squares.
@@ -234,12 +234,12 @@ class ForwardBlock {
 
   __device__ void store(int64_t pixel) const {
     const S* result = at<S>(plan_.shared.result);
-    const int64_t first = first_output(0);
+    const int first = first_output(0);
     const int rows = valid(pixel);
     if (p_.end.shuffle.groups > 1 && made_ < s_.groups * s_.channels) {
-      for_each_thread(rows * made_, [&](int e) {
-        const int row = e / made_, c = e - row * made_;
-        p_.end.out[(pixel + row) * p_.end.stride + p_.end.shuffle.position(first + c)] = result[e];
+      for_each_vector(rows, made_, 1, [&](int row, int c) {
+        p_.end.out[(pixel + row) * p_.end.stride + shuffled_place(p_.end.shuffle, first + c)] =
+            result[row * made_ + c];
       });
       return;
     }

@@ -90,7 +90,8 @@ class GradientBlock {
   __device__ int first_channel(int chunk) const {
     return range_.group * s_.channels + range_.channel0 + chunk * plan_.chunk;
   }
-  __device__ bool shuffled() const { return p_.shuffle.groups > 1; }
+  // A shuffled row has every group's channels all over it: it is loaded whole.
+  __device__ bool whole() const { return p_.shuffle.groups > 1 && !plan_.gather; }
 
   __device__ void clear() const {
     clear_tile(at<S>(plan_.shared.tile), plan_.halo * tile_stride_);
@@ -101,22 +102,31 @@ class GradientBlock {
     clear_tile(at<T>(plan_.shared.gradient), weight_items() * gradient_part().size());
   }
 
-  // A shuffled row has every group's channels all over it: it is loaded whole.
   __device__ int loaded(int chunk) const {
-    return shuffled() ? s_.groups * s_.channels : plan_.groups * channels_of(chunk);
+    return whole() ? s_.groups * s_.channels : plan_.groups * channels_of(chunk);
   }
 
   __device__ void start_operands(int64_t pixel, int chunk) const {
     const Halo halo(s_, true, pixel, valid(pixel));
-    const int first = shuffled() ? 0 : first_channel(chunk), count = loaded(chunk);
-    const TileRows<S> rows(p_.dz.da_stride, halo.count, count);
-    const int64_t from = halo.first * p_.dz.da_stride + first;
-    load_rows(at<S>(plan_.shared.operand[0]), p_.dz.da + from, rows);
-    if (p_.dz.scale != nullptr) {
-      load_rows(at<S>(plan_.shared.operand[1]), p_.dz.z + halo.first * p_.dz.channels + first,
-                TileRows<S>(p_.dz.channels, halo.count, count));
+    start_operand(0, p_.dz.da, p_.dz.da_stride, halo, chunk);
+    if (p_.dz.scale != nullptr) start_operand(1, p_.dz.z, p_.dz.channels, halo, chunk);
+    if (p_.dz.mask != nullptr) start_operand(2, p_.dz.mask, p_.dz.da_stride, halo, chunk);
+  }
+
+  __device__ void start_operand(int tensor, const S* from, int64_t stride, const Halo& halo,
+                                int chunk) const {
+    S* to = at<S>(plan_.shared.operand[tensor]);
+    const int count = loaded(chunk);
+    from += halo.first * stride;
+    if (plan_.gather) {
+      for_each_vector(halo.count, count, 1, [&](int row, int c) {
+        to[row * count + c] =
+            from[row * stride + shuffled_place(p_.shuffle, first_channel(chunk) + c)];
+      });
+      return;
     }
-    if (p_.dz.mask != nullptr) load_rows(at<S>(plan_.shared.operand[2]), p_.dz.mask + from, rows);
+    load_rows(to, from + (whole() ? 0 : first_channel(chunk)),
+              TileRows<S>(stride, halo.count, count));
   }
 
   __device__ void start_inputs(int64_t pixel, int buffer) const {
@@ -151,12 +161,19 @@ class GradientBlock {
   __device__ int column_of(int c, int chunk) const {
     const int n = channels_of(chunk);
     int local = c;
-    if (shuffled()) {
+    if (whole()) {
       const auto groups = static_cast<int>(p_.shuffle.groups);
       local = c % groups * static_cast<int>(p_.shuffle.each) + c / groups - first_channel(chunk);
     }
     if (local < 0 || local >= plan_.groups * n) return -1;
     return local / n * round_up_to(plan_.chunk, 16) + local % n;
+  }
+
+  // Channel of dz's tensors that lies at `c` of a loaded row.
+  __device__ int64_t stored_channel(int c, int chunk) const {
+    if (whole()) return c;
+    return plan_.gather ? shuffled_place(p_.shuffle, first_channel(chunk) + c)
+                        : first_channel(chunk) + c;
   }
 
   __device__ void form_operand(int64_t pixel, int chunk) const {
@@ -166,11 +183,11 @@ class GradientBlock {
     form_tile(tile, tile_stride_, rows, halo.count, loaded(chunk), [&](int c) {
       return GradientChannel<S>(p_.dz, at<S>(plan_.shared.operand[0]),
                                 at<S>(plan_.shared.operand[2]), at<S>(plan_.shared.operand[1]),
-                                shuffled() ? c : first_channel(chunk) + c, column_of(c, chunk));
+                                stored_channel(c, chunk), column_of(c, chunk));
     });
     if (n < plan_.chunk) {  // the chunk before lies there
       const int pad = round_up_to(n, 16) - n;
-      for_each_thread(plan_.tile * pad, [&](int e) {
+      for_each_thread(plan_.halo * pad, [&](int e) {
         tile[e / pad * tile_stride_ + n + e % pad] = static_cast<S>(0.0f);
       });
     }

@@ -27,6 +27,13 @@ struct BlockRange {
   __device__ static int min_of(int a, int b) { return a < b ? a : b; }
 };
 
+// shuffle.position(), with the short divisions.
+__device__ inline int shuffled_place(const Shuffle& shuffle, int c) {
+  const auto each = static_cast<int>(shuffle.each);
+  const int group = c / each;
+  return (c - group * each) * static_cast<int>(shuffle.groups) + group;
+}
+
 // A thread's share of a loop over a block's elements.
 template <typename Body>
 __device__ void for_each_thread(int count, const Body& body) {

@@ -33,7 +33,7 @@ ProductShared place(const ProductShape& s, const ProductWork& w, const ProductPl
   const int row = kVector / w.element;  // what tile_stride adds to a row
   const int summed = p.groups * p.chunk;
   const int made = p.groups * (w.back ? p.depth : p.channels);
-  const int loaded = w.stride > 0 ? w.stride : summed;
+  const int loaded = w.stride > 0 && !p.gather ? w.stride : summed;
   for (int i = 0; i < w.operands; ++i) at.operand[i] = take(p.halo * loaded * w.element);
   if (w.back) {
     for (int k = 0; k < 2; ++k) {
@@ -76,19 +76,21 @@ std::vector<ProductPlan> candidates(const ProductShape& s, const ProductWork& w)
     p.depth = depth;
     p.channels = channels;
     p.chunk = chunk;
-    p.shared = place(s, w, p);
-    plans.push_back(p);
+    for (bool gather : {false, true}) {
+      p.gather = gather;
+      p.shared = place(s, w, p);
+      if (!gather || (w.stride > 0 && groups < s.groups)) plans.push_back(p);
+    }
   };
   const int summed = w.back ? s.channels : s.depth;
   for (int tile : {64, 32}) add(tile, s.groups, s.depth, s.channels, summed);
   for (int tile : {64, 32}) add(tile, 1, s.depth, s.channels, summed);
-  if (s.taps > 1) return plans;
-  for (int side : {256, 128, 64, 32}) {
+  for (int side : {256, 128, 64, 32, 16}) {
     const int depth = std::min(side, s.depth), channels = std::min(side, s.channels);
     if (w.weights && !w.result) {
       for (int tile : {64, 32}) add(tile, 1, depth, channels, channels);
     } else if (w.result && !w.weights) {
-      for (int chunk : {256, 64, 32}) {
+      for (int chunk : {256, 64, 32, 16, 8}) {
         const int each = std::min(chunk, summed);
         add(32, 1, w.back ? depth : s.depth, w.back ? s.channels : channels, each);
       }

@@ -83,6 +83,7 @@ struct ProductPlan {
   int depth;     // of a block: all of a group's, or a part
   int channels;  // so are these
   int chunk;     // of the summed dimension, loaded at a time
+  bool gather;   // shuffled operands are loaded channel by channel, not as whole rows
   int64_t part;  // pixels of a block
   int64_t parts;
   ProductShared shared;

@@ -9,13 +9,20 @@
 
 namespace menet {
 
-// body(row, first element) for every vector of `each` elements.
+// body(row, first element) for every vector of `each` elements; a thread divides but once.
 template <typename Body>
 __device__ void for_each_vector(int rows, int count, int each, const Body& body) {
-  const int vectors = count / each;
-  for (int v = static_cast<int>(threadIdx.x); v < rows * vectors; v += kProductThreads) {
-    const int row = v / vectors;
-    body(row, (v - row * vectors) * each);
+  const int vectors = count / each, down = kProductThreads / vectors;
+  int row = static_cast<int>(threadIdx.x) / vectors;
+  int v = static_cast<int>(threadIdx.x) - row * vectors;
+  while (row < rows) {
+    body(row, v * each);
+    row += down;
+    v += kProductThreads - down * vectors;
+    if (v >= vectors) {
+      v -= vectors;
+      ++row;
+    }
   }
 }
 
@@ -150,6 +157,16 @@ __device__ void form_tile(S* tile, int stride, int rows, int valid, int count, c
   }
 }
 
+// As exact as what it is stored as.
+template <typename S>
+__device__ Compute<S> logistic(Compute<S> x) {
+  if constexpr (sizeof(S) == 2) {
+    return __fdividef(1.0f, 1.0f + __expf(-x));
+  } else {
+    return 1 / (1 + exponential(-x));
+  }
+}
+
 // A channel of a Source whose rows lie in shared memory.
 template <typename S>
 struct SourceChannel {
@@ -182,7 +199,7 @@ struct SourceChannel {
   }
   __device__ T open(int i) const {
     const T v = (static_cast<T>(gate[i]) - gate_mean) * gate_scale + gate_offset;
-    return 1 / (1 + exponential(-v));
+    return logistic<S>(v);
   }
   __device__ T operator()(int i) const {
     T a = normalized(i);

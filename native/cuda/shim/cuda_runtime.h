@@ -120,6 +120,8 @@ T __ldg(const T* address) {
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int min(int a, int b) { return b < a ? b : a; }
 inline int max(int a, int b) { return b > a ? b : a; }
+inline float __expf(float x) { return std::exp(x); }
+inline float __fdividef(float x, float y) { return x / y; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 
