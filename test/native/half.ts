@@ -19,7 +19,7 @@ function cast(door: Native, tensor: NativeTensor, dtype: StorageType): NativeTen
   return result;
 }
 
-/** A tensor of the values, rounded to the type; the caller frees it. */
+/** A tensor of the values, rounded to the type on the CPU; the caller frees it. */
 export function upload(
   door: Native,
   { shape, data }: { shape: number[]; data: ArrayLike<number> },
@@ -27,18 +27,29 @@ export function upload(
   device = 'cpu',
 ): NativeTensor {
   const values = Float32Array.from(data);
-  const id = door.allocate(values.byteLength, device);
+  const id = door.allocate(values.byteLength);
   door.write(id, values);
-  return cast(door, { id, shape, dtype: 'float32' }, dtype);
+  const tensor = cast(door, { id, shape, dtype: 'float32' }, dtype);
+  return device === 'cpu' ? tensor : moved(door, tensor, device);
 }
 
-/** The tensor's values; frees it. */
+/** The tensor's values, converted on the CPU; frees it. */
 export function download(door: Native, tensor: NativeTensor): Values {
-  const { id, shape } = cast(door, tensor, 'float32');
+  const { id, shape } = cast(door, moved(door, tensor, 'cpu'), 'float32');
   const values = new Float32Array(size(shape));
   door.read(id, values);
   door.free(id);
   return { shape, data: Float64Array.from(values) };
+}
+
+/** The tensor on another device; frees this one. */
+function moved(door: Native, { id, shape, dtype }: NativeTensor, device: string): NativeTensor {
+  const bytes = new Uint8Array(size(shape) * (dtype === 'float32' ? 4 : 2));
+  door.read(id, bytes);
+  door.free(id);
+  const copy = door.allocate(bytes.byteLength, device);
+  door.write(copy, bytes);
+  return { id: copy, shape, dtype };
 }
 
 /** The values as the type stores them. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import '../../src/index.js';
+import { currentDevice } from '../../src/devices.js';
 import { native } from '../../src/native.js';
 import { stemReference } from '../../src/ops/stem.js';
 import { generatedValues } from '../generated_values.js';
@@ -11,6 +12,7 @@ import { registerRoundingBackend } from './rounding_backend.js';
 // The stem from float32 images to 16-bit activations, with the rule of half_units.test.ts.
 
 const door = native();
+const device = currentDevice();
 
 /** [batch, height, width], channels: odd maps, one pixel, part of a vector. */
 const shapes: [number[], number][] = [
@@ -92,7 +94,7 @@ function exactly(inputs: Values[], pooling: boolean, seed: number, dtype: HalfTy
 }
 
 function natively(values: Values[], pooling: boolean, seed: number, dtype: HalfType) {
-  const inputs = values.map((each) => upload(door, each, 'float32'));
+  const inputs = values.map((each) => upload(door, each, 'float32', device));
   const attributes = { pooling, storage: dtype };
   const [inference] = door.run('Stem', inputs, { ...attributes, training: false });
   const [y, z, statistics] = door.run('Stem', inputs, { ...attributes, training: true });
@@ -104,6 +106,7 @@ function natively(values: Values[], pooling: boolean, seed: number, dtype: HalfT
     door,
     dyOf({ shape: y!.shape, data: new Float64Array(count) }, seed, dtype),
     dtype,
+    device,
   );
   const gradients = door.run('StemGrad', [dy, y!, ...inputs, z!, statistics!], {
     ...{ ...attributes, inputGradient: true },

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import '../../src/index.js';
+import { currentDevice } from '../../src/devices.js';
 import { native } from '../../src/native.js';
 import { differentiableOf, inputsOf } from '../../src/ops/native_unit.js';
 import { generatedValues } from '../generated_values.js';
@@ -14,6 +15,7 @@ import { registerRoundingBackend } from './rounding_backend.js';
 // twice as much as stock operations that round each activation to 16 bits.
 
 const door = native();
+const device = currentDevice();
 
 /** 19 channels in a group, more pixels than a tile. */
 const shapes: UnitShape[] = [
@@ -132,7 +134,7 @@ function natively(op: string, unit: UnitCase, shape: UnitShape, dtype: HalfType,
   const outputs = door.run(op, inputs, options);
   const [y, ...saved] = outputs;
   const count = y!.shape.reduce((a, b) => a * b, 1);
-  const gradient = upload(door, { shape: y!.shape, data: dy(count) }, dtype);
+  const gradient = upload(door, { shape: y!.shape, data: dy(count) }, dtype, device);
   const gradients = door.run(`${op}Grad`, [gradient, y!, ...inputs, ...saved], options);
   const dtypes = [...outputs, ...gradients].map((tensor) =>
     tensor.shape.length === 4 && !isWeight(unit, tensor.shape) ? tensor.dtype : dtype,
@@ -176,7 +178,7 @@ const inputValues = (unit: UnitCase, dtype: HalfType): Values[] =>
 
 const inputTensors = (unit: UnitCase, dtype: HalfType) =>
   inputsOf(unit).map((tensor, i) =>
-    upload(door, valuesOf(tensor), i < unit.activations.length ? dtype : 'float32'),
+    upload(door, valuesOf(tensor), i < unit.activations.length ? dtype : 'float32', device),
   );
 
 function inBackend<T>(name: string, body: () => T): T {
