@@ -1,9 +1,11 @@
 """The process of a PyTorch driver: answers requests of src/bench/driver_process.ts, JSON lines.
 
 usage: torch_driver.py DRIVER DEVICE WEIGHTS, WEIGHTS being a folder of MODEL.safetensors.
-The cases have the values of src/bench/random.ts, and are float32 throughout, TF32 being off.
+The cases have the values of src/bench/random.ts. With a 16-bit precision inference has 16-bit
+weights, and training runs under autocast; TF32 is off.
 """
 
+import gc
 import json
 import math
 import pathlib
@@ -65,19 +67,21 @@ class Random:
             module.weight.copy_(drawn)
 
 
-layout = torch.contiguous_format if driver == "torch eager" else torch.channels_last
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FP16_LOSS_SCALE = 1024  # of src/bench/network.ts
 
 
 def place(tensor):
-    return tensor.to(device, memory_format=layout)
+    return tensor.to(device, memory_format=torch.channels_last)
 
 
 def place_module(module):
-    module = module.to(device, memory_format=layout)
-    return torch.compile(module) if driver == "torch compile" else module
+    module = module.to(device, memory_format=torch.channels_last)
+    # Its CUDA graphs are among what max-autotune tries.
+    return torch.compile(module, mode="max-autotune") if driver == "torch compile" else module
 
 
-def network(case, mode):
+def network(case, mode, precision):
     name = case["model"]
     config = json.loads(next(configs.glob(f"*/{name}.json")).read_text())
     model = torch_networks.build(config)
@@ -87,19 +91,29 @@ def network(case, mode):
         raise ValueError(f"{name}: {sorted(missing)} not among the weights")
     model.load_state_dict(state, strict=False)
     images = place(Random(2).maps(case["batch"], case["size"], case["size"], 3))
-    model = place_module(model).train(mode == "gradient")
+    dtype = DTYPES[precision]
     if mode == "forward":
+        model, images = place_module(model.to(dtype)).eval(), images.to(dtype)
         return lambda: [model(images)]
+    model = place_module(model).train()
     labels = torch.tensor([i * 37 % 1000 for i in range(case["batch"])], device=device)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=4e-5
     )
 
+    parameters = list(model.parameters())
+    autocast = torch.autocast(torch.device(device).type, dtype, enabled=precision != "float32")
+
     def step():
-        logits = model(images)
-        loss = F.cross_entropy(logits, labels)
+        with autocast:
+            logits = model(images)
+            loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad()
-        loss.backward()
+        if precision == "fp16":
+            (loss * FP16_LOSS_SCALE).backward()
+            torch._foreach_mul_([p.grad for p in parameters], 1 / FP16_LOSS_SCALE)
+        else:
+            loss.backward()
         optimizer.step()
         return [loss, logits]
 
@@ -121,7 +135,7 @@ def block(case):
     return unit, [*opening, *branch, unit.expand, unit.bn_expand]
 
 
-def operation(case, mode):
+def operation(case, mode, _):
     random = Random(1)
     channels = case["inChannels"] if case["kind"] == "separable" else case["inputChannels"]
     x = place(random.maps(case["batch"], case["size"], case["size"], channels))
@@ -176,11 +190,11 @@ def captured(step):
     return replay
 
 
-def prepare(case, mode):
+def prepare(case, mode, precision):
     if case["kind"] not in ("network", "unit", "separable"):
         raise Unavailable(f"no {case['kind']} here")
     make = network if case["kind"] == "network" else operation
-    return make(case, mode)
+    return make(case, mode, precision)
 
 
 def thin(tensor):
@@ -188,12 +202,31 @@ def thin(tensor):
     return values[:: max(1, len(values) // MAX_SAMPLES | 1)].tolist()
 
 
-def timed(step):
+def timed(runs=1):
+    """The last run's outputs, and the milliseconds of one until they are here."""
     start = time.perf_counter()
     with torch.set_grad_enabled(mode == "gradient"):
-        outputs = step()
+        for _ in range(runs):
+            outputs = step()
     outputs[-1].reshape(-1)[:1].cpu()
-    return outputs, (time.perf_counter() - start) * 1000
+    return outputs, (time.perf_counter() - start) * 1000 / runs
+
+
+def timed_with_memory(runs):
+    if device == "cpu":
+        return {"milliseconds": timed(runs)[1]}
+    torch.cuda.reset_peak_memory_stats(device)
+    milliseconds = timed(runs)[1]
+    return {"milliseconds": milliseconds, "peakBytes": torch.cuda.max_memory_allocated(device)}
+
+
+def release():
+    global step
+    step = None
+    gc.collect()
+    torch.compiler.reset()
+    if device != "cpu":
+        torch.cuda.empty_cache()
 
 
 def describe():
@@ -204,19 +237,6 @@ def describe():
     return f"PyTorch {torch.__version__}, {torch.cuda.get_device_name(device)}"
 
 
-def copy_rate():
-    """Bytes a second, read and written, of the device's own copy."""
-    source = torch.rand(2**28 if device != "cpu" else 2**24, device=device)
-    target = torch.empty_like(source)
-    best = math.inf
-    for _ in range(10):
-        start = time.perf_counter()
-        target.copy_(source)
-        target[:1].cpu()
-        best = min(best, time.perf_counter() - start)
-    return 2 * source.numel() * 4 / best
-
-
 def send(reply):
     print(json.dumps(reply), file=replies, flush=True)
 
@@ -224,23 +244,29 @@ def send(reply):
 def answer(request):
     global step, mode
     if request["type"] == "prepare":
+        release()
         mode = request["mode"]
-        step = prepare(request["case"], mode)
-        outputs, _ = timed(step)
-        thinned = [thin(output) for output in outputs]
+        step = prepare(request["case"], mode, request.get("precision", "float32"))
+        outputs = [thin(output) for output in timed()[0]]
         if driver == "torch graphs":
             step = captured(step)
         # The first runs choose and compile kernels.
-        milliseconds = [timed(step)[1] for _ in range(2)]
-        return {"type": "prepared", "outputs": thinned, "milliseconds": milliseconds[-1]}
-    return {"type": "timed", "milliseconds": timed(step)[1]}
+        milliseconds = [timed()[1] for _ in range(2)]
+        return {"type": "prepared", "outputs": outputs, "milliseconds": milliseconds[-1]}
+    if request["type"] == "release":
+        release()
+        return {"type": "released"}
+    if request["type"] == "latencies":
+        milliseconds = [timed()[1] for _ in range(request["runs"])]
+        return {"type": "latencies", "milliseconds": milliseconds}
+    return {"type": "timed", **timed_with_memory(request.get("runs", 1))}
 
 
 def guard(work):
     try:
         send(work())
-    except Unavailable as error:
-        send({"type": "unavailable", "reason": str(error)})
+    except (Unavailable, torch.OutOfMemoryError) as error:
+        send({"type": "unavailable", "reason": str(error).split("\n")[0]})
     except Exception as error:
         send({"type": "failed", "message": f"{type(error).__name__}: {error}"})
 
@@ -256,9 +282,6 @@ def started():
     return {"type": "started", "description": describe()}
 
 
-if driver == "copy rate":
-    send({"type": "timed", "milliseconds": 0, "bytesPerSecond": copy_rate()})
-else:
-    guard(started)
-    for line in sys.stdin:
-        guard(lambda: answer(json.loads(line)))
+guard(started)
+for line in sys.stdin:
+    guard(lambda: answer(json.loads(line)))

@@ -1,12 +1,14 @@
 /**
- * Times networks and units on a GPU beside PyTorch, and writes bench/results/DATE-gpu.json.
+ * Times networks and units on a GPU beside PyTorch, and writes bench/results/DATE-gpu.json and .md.
  *
- *   node scripts/bench_gpu.js [--only TEXT] [--max-batch N] [--compile] [--device D] [--out FILE]
+ *   node scripts/bench_gpu.js [--only TEXT] [--max-batch N] [--budget SECONDS] [--device D]
+ *                             [--without-torch] [--out FILE.json]
  *
- *   --only       cases with TEXT in their description, such as "network 228"
- *   --max-batch  leave larger batches out
- *   --compile    torch.compile too
- *   --device     default cuda; cpu checks both sides against each other where there is no GPU
+ *   --only           cases with TEXT in their description, such as "228 224x224 x256"
+ *   --max-batch      leave larger batches out
+ *   --budget         default 570; the important cases come first, and what did not fit is listed
+ *   --device         default cuda; cpu checks both sides against each other where there is no GPU
+ *   --without-torch  menet alone
  *
  * MENET_PYTHON is a Python with torch, numpy and safetensors; default python3.
  */
@@ -34,7 +36,8 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: 'string' },
     'max-batch': { type: 'string' },
-    compile: { type: 'boolean' },
+    budget: { type: 'string', default: '570' },
+    'without-torch': { type: 'boolean' },
     device: { type: 'string', default: 'cuda' },
     out: { type: 'string' },
   },
@@ -44,12 +47,12 @@ const date = new Date().toISOString().slice(0, 16).replace(':', '');
 try {
   const { failures } = await runGpuBench({
     device: flags.device,
-    python: process.env.MENET_PYTHON || 'python3',
+    python: flags['without-torch'] ? undefined : process.env.MENET_PYTHON || 'python3',
     output: path.resolve(flags.out ?? path.join(root, `bench/results/${date}-gpu.json`)),
     commit: commit(),
     only: flags.only,
     maxBatch: flags['max-batch'] === undefined ? undefined : Number(flags['max-batch']),
-    compile: flags.compile,
+    budget: Number(flags.budget),
   });
   if (failures.length > 0) throw new Error(`${failures.length} cases failed`);
 } catch (error) {

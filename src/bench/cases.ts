@@ -151,29 +151,6 @@ function fullCases(): BenchCase[] {
   ];
 }
 
-/** A case for a GPU, in the modes that are of interest at its batch. */
-export interface GpuCase {
-  case: BenchCase;
-  modes: readonly Mode[];
-}
-
-/** Whole networks at batches from latency to throughput, and units at the batch of training. */
-export function gpuCases(): GpuCase[] {
-  const networks = [small, middle, large, ...relatives].flatMap((name) =>
-    [1, 8, 32, 256].map((batch) => ({
-      case: networkCase(name, batch, 224),
-      modes: batch < 32 ? (['forward'] as const) : (['forward', 'gradient'] as const),
-    })),
-  );
-  const stages = [0, 1, 2];
-  const units = [
-    ...stages.map((stage) => unitCase('meUnit', middle, stage, 1, 256)),
-    ...stages.map((stage) => unitCase('shuffleUnit', middle, stage, 1, 256)),
-    ...separableCases(1, 256).filter(({ id }) => /^(56|14)x.*\d$/.test(id)),
-  ];
-  return [...networks, ...units.map((unit) => ({ case: unit, modes: modesOf(unit) }))];
-}
-
 function quickCases(): BenchCase[] {
   const batch = 4;
   const units = unitOps.map((op) => unitCase(op, small, 1, 1, batch));
@@ -189,7 +166,7 @@ function quickCases(): BenchCase[] {
 }
 
 /** The unit of a stage (28x28, 14x14, 7x7) that keeps its size, or with strides 2 that opens it. */
-function unitCase(
+export function unitCase(
   op: UnitCase['op'],
   name: string,
   stage: number,
@@ -216,7 +193,7 @@ function unitCase(
 }
 
 /** The blocks of MobileNet, each shape once. */
-function separableCases(widthMultiplier: number, batch: number): SeparableCase[] {
+export function separableCases(widthMultiplier: number, batch: number): SeparableCase[] {
   const cases = new Map<string, SeparableCase>();
   let size = 112;
   for (const shape of separableShapes('mobilenet', widthMultiplier)) {
@@ -242,7 +219,8 @@ function updateCase(op: UpdateCase['op'], model: string): UpdateCase {
   return { kind: 'update', op, id: `all of ${shortName(model)}`, batch: 1, model };
 }
 
-function networkCase(name: string, batch: number, size: number): NetworkCase {
+/** A published network on square images. */
+export function networkCase(name: string, batch: number, size: number): NetworkCase {
   const id = `${shortName(name)} ${size}x${size}`;
   return { kind: 'network', op: 'network', id, batch, size, model: name };
 }

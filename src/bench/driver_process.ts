@@ -31,6 +31,9 @@ export class DriverProcess {
   /** The driver's description, or why it is not to be had. */
   readonly started: Promise<Reply>;
 
+  /** Whether it has ended, or been ended. */
+  ended = false;
+
   constructor(
     readonly name: DriverName,
     { threads, torch }: DriverOptions = {},
@@ -41,12 +44,30 @@ export class DriverProcess {
       : startNode(name, threads, settle);
     this.started = this.receive();
     this.started.catch(() => {}); // whoever awaits it gets the error; others may end the run first
-    this.child.on('exit', (code, signal) => this.fail(`its process ended with ${signal ?? code}`));
+    this.child.on('exit', (code, signal) => {
+      this.ended = true;
+      this.fail(`its process ended with ${signal ?? code}`);
+    });
     this.child.on('error', (error) => this.fail(error.message));
   }
 
-  /** Sends a request; a driver handles one at a time. Rejects if the driver failed. */
-  ask(request: Request): Promise<Reply> {
+  /**
+   * Sends a request; a driver handles one at a time. Rejects if the driver failed, or took longer
+   * than some seconds, which is its end.
+   */
+  ask(request: Request, seconds = Infinity): Promise<Reply> {
+    const late = setTimeout(
+      () => {
+        this.fail(`it took longer than ${seconds} s`);
+        this.ended = true;
+        this.child.kill('SIGKILL');
+      },
+      Math.min(seconds * 1000, 2 ** 31 - 1),
+    );
+    return this.send(request).finally(() => clearTimeout(late));
+  }
+
+  private send(request: Request): Promise<Reply> {
     const reply = this.receive();
     const failed = (error?: Error | null) => void (error && this.fail(error.message));
     if (this.child.stdin) this.child.stdin.write(`${JSON.stringify(request)}\n`, failed);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BenchCase, Mode } from './cases.js';
+import { type Precision, Unavailable } from './messages.js';
 import { prepareNetwork } from './network.js';
 import { lossOperation, type Operation, separableOperation, stemOperation } from './operation.js';
 import { Random } from './random.js';
@@ -13,8 +14,14 @@ export type Subject = () => tf.Tensor[];
  * Makes a case's tensors on the current backend. `forward` is the inference form; `gradient` the
  * training form, forward and backward, giving the output's gradient in every input and weight.
  */
-export function prepare(benchCase: BenchCase, mode: Mode, fused: boolean): Subject {
-  if (benchCase.kind === 'network') return prepareNetwork(benchCase, mode, fused);
+export function prepare(
+  benchCase: BenchCase,
+  mode: Mode,
+  fused: boolean,
+  precision: Precision = 'float32',
+): Subject {
+  if (benchCase.kind === 'network') return prepareNetwork(benchCase, mode, fused, precision);
+  if (precision !== 'float32') throw new Unavailable('of networks alone');
   if (benchCase.kind === 'update') return prepareUpdate(benchCase, fused);
   const operation = makeOperation(benchCase, fused);
   if (mode === 'forward') return () => [tf.tidy(() => operation.call(false))];
