@@ -29,7 +29,10 @@ const reportFile = path.join(root, 'build/reports/test_gpu.json');
 /** About the shim itself, devices as the shim pretends them, and faults that it makes. */
 const shimFiles = ['shim', 'devices', 'failures'].map((name) => `test/cuda/${name}.test.ts`);
 /** Files that reach most kernels in little time; under a sanitizer kernels are ~100 times slower. */
-const sanitized = ['test/cuda/kernels.test.ts', 'test/ops/expected_units.test.ts'];
+const sanitized = [
+  ...['kernels', 'memory', 'products', 'unit_inference'].map((name) => `test/cuda/${name}.test.ts`),
+  'test/ops/expected_units.test.ts',
+];
 const sanitizers = ['memcheck', 'racecheck'];
 
 function fail(message) {
