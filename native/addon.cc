@@ -10,7 +10,9 @@
 #include "core/thread_pool.h"
 #include "host_bytes.h"
 #include "image_door.h"
+#include "js_values.h"
 #include "read_worker.h"
+#include "tensorflow_door.h"
 
 namespace menet {
 
@@ -24,19 +26,9 @@ struct Argument {
 
 Argument to_argument(const Napi::Value& value) {
   Argument argument;
-  if (value.IsNull() || value.IsUndefined()) return argument;
-  const Napi::Object object = value.As<Napi::Object>();
-  argument.type.dtype = dtype_from_name(object.Get("dtype").As<Napi::String>());
-  const Napi::Array shape = object.Get("shape").As<Napi::Array>();
-  const uint32_t rank = shape.Length();
-  for (uint32_t i = 0; i < rank; ++i) {
-    const double size = shape.Get(i).As<Napi::Number>().DoubleValue();
-    if (!(size >= 0 && size <= kLargestSize) || size != std::floor(size)) {
-      throw_error("expected sizes of 0 to ", kLargestSize, ", got ", size);
-    }
-    argument.type.shape.push_back(static_cast<int64_t>(size));
-  }
-  argument.id = object.Get("id").As<Napi::Number>().Int64Value();
+  argument.type = to_tensor_type(value);
+  if (argument.type.dtype == DType::kNone) return argument;
+  argument.id = value.As<Napi::Object>().Get("id").As<Napi::Number>().Int64Value();
   return argument;
 }
 
@@ -71,37 +63,6 @@ Napi::Value to_js(Napi::Env env, Buffers::Handle id, const TensorType& type) {
   return object;
 }
 
-Attributes::Value to_attribute(const std::string& name, const Napi::Value& value) {
-  if (value.IsNumber()) return value.As<Napi::Number>().DoubleValue();
-  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
-  if (value.IsString()) return value.As<Napi::String>().Utf8Value();
-  if (!value.IsArray()) {
-    throw_error("attribute ", name, ": expected a number, boolean, string or list of numbers");
-  }
-  const Napi::Array array = value.As<Napi::Array>();
-  const uint32_t count = array.Length();
-  std::vector<double> numbers;
-  for (uint32_t i = 0; i < count; ++i) {
-    const Napi::Value element = array.Get(i);
-    if (!element.IsNumber()) throw_error("attribute ", name, ": expected a list of numbers");
-    numbers.push_back(element.As<Napi::Number>().DoubleValue());
-  }
-  return numbers;
-}
-
-Attributes to_attributes(const Napi::Value& value) {
-  Attributes attributes;
-  if (!value.IsObject()) return attributes;
-  const Napi::Object object = value.As<Napi::Object>();
-  const Napi::Array names = object.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = names.Get(i).ToString();
-    const Napi::Value attribute = object.Get(name);
-    if (!attribute.IsUndefined()) attributes.set(name, to_attribute(name, attribute));
-  }
-  return attributes;
-}
-
 class Addon : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports) {
@@ -125,6 +86,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("releaseCache", &Addon::Guard<&Addon::ReleaseCache>),
                          });
     define_image_door(env, exports);
+    define_tensorflow_door(env, exports);
   }
 
  private:
@@ -238,7 +200,7 @@ class Addon : public Napi::Addon<Addon> {
     }
     if (device == nullptr) device = &DeviceOf(info, 3);
     Call call(op, *device, std::move(inputs), attributes);
-    return Named(call, [&] { return RunCall(env, op, call); });
+    return with_name_of(call, [&] { return RunCall(env, op, call); });
   }
 
   static std::vector<Argument> Arguments(const std::string& op, const Napi::Array& list) {
@@ -253,8 +215,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   Napi::Value RunCall(Napi::Env env, const Op& op, Call& call) {
-    const Op::Run run = call.device().kind() == DeviceKind::kCpu ? op.cpu : op.cuda;
-    call.expect(run != nullptr, "expected a kernel for ", call.device().name(), ", found none");
+    const Op::Run run = call.function();
     const FixedThreadCount threads;
     const std::vector<TensorType> types = op.infer(call);
     std::vector<Buffers::Handle> ids;
@@ -274,26 +235,6 @@ class Addon : public Napi::Addon<Addon> {
     Napi::Array outputs = Napi::Array::New(env, ids.size());
     for (uint32_t i = 0; i < ids.size(); ++i) outputs.Set(i, to_js(env, ids[i], types[i]));
     return outputs;
-  }
-
-  // What attributes, tensors, the allocator and CUDA throw does not know the op, or how much
-  // memory it is about.
-  template <typename Body>
-  static Napi::Value Named(const Call& call, const Body& body) {
-    try {
-      return body();
-    } catch (const DeviceError& error) {
-      throw_error(WithName(call, error), "; ", call.bytes(), " bytes asked for, ",
-                  call.device().allocator().statistics().bytes_in_use, " held on ",
-                  call.device().name());
-    } catch (const Error& error) {
-      throw_error(WithName(call, error));
-    }
-  }
-
-  static std::string WithName(const Call& call, const Error& error) {
-    const std::string message = error.what(), name = call.name();
-    return message.rfind(name + ":", 0) == 0 ? message : name + ": " + message;
   }
 
   static Napi::Value Names(Napi::Env env, const std::vector<std::string>& names) {

@@ -10,25 +10,13 @@
 #include "image/color_jitter.h"
 #include "image/mapped_file.h"
 #include "image/resample.h"
+#include "js_values.h"
 
 namespace menet {
 
 namespace {
 
 constexpr double kLongestSide = 1 << 30;
-
-using Function = void (*)(const Napi::CallbackInfo&);
-
-template <Function function>
-void guarded(const Napi::CallbackInfo& info) {
-  try {
-    function(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
-}
 
 Napi::Object object_at(const Napi::CallbackInfo& info, size_t i, const char* name) {
   if (!info[i].IsObject()) throw_error(name, ": expected an object");

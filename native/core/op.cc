@@ -69,6 +69,12 @@ size_t Call::bytes() const {
   return bytes;
 }
 
+Op::Run Call::function() const {
+  const Op::Run run = device_.kind() == DeviceKind::kCpu ? op_.cpu : op_.cuda;
+  expect(run != nullptr, "expected a kernel for ", device_.name(), ", found none");
+  return run;
+}
+
 void* Call::scratch_bytes(size_t bytes) {
   scratch_bytes_ += bytes;
   scratch_.push_back(nullptr);  // so that nothing can fail once there is memory

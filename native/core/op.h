@@ -20,6 +20,7 @@ class Attributes {
 
   void set(std::string name, Value value) { values_[std::move(name)] = std::move(value); }
   bool has(const char* name) const { return values_.count(name) > 0; }
+  const std::map<std::string, Value>& values() const { return values_; }
 
   // These throw when the attribute is missing or of another kind.
   double number(const char* name) const;
@@ -63,6 +64,8 @@ class Call {
   const Attributes& attributes;
 
   const char* name() const { return op_.name; }
+  std::vector<TensorType> infer() const { return op_.infer(*this); }
+  Op::Run function() const;  // for the call's device; throws where there is none
   Device& device() const { return device_; }
   size_t bytes() const;  // of its outputs and its scratch, so far
 
@@ -128,6 +131,25 @@ struct RegisterCuda {
 const Op& op_named(const std::string& name);  // throws on an unknown name
 std::vector<std::string> op_names();
 std::vector<std::string> half_op_names();  // those that take 16-bit tensors
+
+// What attributes, tensors, the allocator and CUDA throw in `body` does not know the op, or how
+// much memory it is about: both are added.
+template <typename Body>
+auto with_name_of(const Call& call, Body&& body) {
+  const auto with_name = [&](const Error& error) {
+    const std::string message = error.what(), name = call.name();
+    return message.rfind(name + ":", 0) == 0 ? message : name + ": " + message;
+  };
+  try {
+    return body();
+  } catch (const DeviceError& error) {
+    throw_error(with_name(error), "; ", call.bytes(), " bytes asked for, ",
+                call.device().allocator().statistics().bytes_in_use, " held on ",
+                call.device().name());
+  } catch (const Error& error) {
+    throw_error(with_name(error));
+  }
+}
 
 // Calls body(float{}) or, in the test build and for float64, body(double{}).
 template <typename Body>

@@ -191,4 +191,17 @@ Device& cuda_device(int ordinal) {
   return *device;
 }
 
+Device& cuda_device_of(const void* pointer) {
+  if (pointer == nullptr) return cuda_device(0);
+  cudaPointerAttributes attributes{};
+  check(cudaPointerGetAttributes(&attributes, pointer), "looking for a pointer's device");
+  return cuda_device(attributes.device);
+}
+
+void wait_for_device(const char* what) { check(cudaDeviceSynchronize(), what); }
+
+void wait_for_stream(void* stream, const char* what) {
+  check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), what);
+}
+
 }  // namespace menet
