@@ -51,6 +51,26 @@ export interface NativeDevice {
   driver: string;
 }
 
+/** Native ops inside the libtensorflow that is loaded in this process. */
+export interface NativeTensorflow {
+  /** Throws saying why there is none to run ops in. */
+  find(): void;
+  /**
+   * Registers the op there, if it is not yet, checks a call and says how to make it.
+   * @param updated indices of the inputs that the op updates in place
+   * @param version of this package, which ops of several copies are told apart by
+   * @returns the op's name there, its first input, and how many outputs of its own it has, behind
+   *   which come the new values of `updated`
+   */
+  prepare(
+    op: string,
+    inputs: readonly (Omit<NativeTensor, 'id'> | null)[],
+    attributes: Readonly<Record<string, Attribute>>,
+    updated: readonly number[],
+    version: string,
+  ): { name: string; message: Int32Array; outputs: number };
+}
+
 /** The one door to the native core. Every method throws an Error naming the op, what was expected and what was found. */
 export interface Native {
   allocate(bytes: number, device?: string): number;
@@ -82,6 +102,7 @@ export interface Native {
   resetPeak(device?: string): void;
   releaseCache(device?: string): void;
   readonly images: NativeImages;
+  readonly tensorflow: NativeTensorflow;
 }
 
 const require = createRequire(import.meta.url);

@@ -36,6 +36,7 @@ class TempAllocator : public Allocator {
   void free(void*) override {}
   void release_cache() override {}
   AllocatorStatistics statistics() const override { return {}; }
+  std::pair<const void*, size_t> block_at(const void*) const override { return {nullptr, 0}; }
   void reset_peak() override {}
   void limit(size_t) override {}
 

@@ -70,6 +70,36 @@ export class MenetBackend extends tf.KernelBackend {
   }
 
   /**
+   * Runs a native op and gives its outputs as tensors of the current scope.
+   * @param updated variables among the inputs that the op updates in place
+   */
+  runFused(
+    op: string,
+    inputs: readonly OpInput[],
+    attributes?: OpAttributes,
+    updated: readonly tf.Variable[] = [],
+  ): tf.Tensor[] {
+    for (const variable of updated) this.writable(variable);
+    const outputs = this.run(op, inputs, attributes);
+    return outputs.map((output) => tf.engine().makeTensorFromTensorInfo(output, this));
+  }
+
+  /**
+   * Works with `dy` stored as `y` is: stock ops give gradients in float32, also those of activations
+   * that are stored in 16 bits.
+   */
+  withStorageOf<T>(dy: tf.Tensor, y: tf.Tensor, work: (dy: tf.TensorInfo) => T): T {
+    const storage = this.storageOf(y);
+    if (this.storageOf(dy) === storage) return work(dy);
+    const converted = this.convert(dy, storage);
+    try {
+      return work(converted);
+    } finally {
+      this.disposeData(converted.dataId);
+    }
+  }
+
+  /**
    * The variable, made safe to update in place by a native op: if clones share its data (saved
    * for a gradient, or the tensor that it was made from), it gets a copy of its own first, so
    * that the clones keep their values.

@@ -1,7 +1,10 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { chooseDevice } from '../devices.js';
 import { InputError, reject } from '../errors.js';
-import { native, nativeFailure } from '../native.js';
+import { findNative, native, nativeFailure } from '../native.js';
 import { checkPrecision, precisions, type Precision } from '../precision.js';
 import type { Flag, Flags, Values } from './flags.js';
 import { checkThreadsVariable, threadsFlag } from './threads.js';
@@ -9,9 +12,9 @@ import { checkThreadsVariable, threadsFlag } from './threads.js';
 /** Flags of every command that computes. */
 export const computeFlags = {
   backend: {
-    help: 'what computes: menet, wasm (cannot train) or cpu',
+    help: 'what computes: menet, tensorflow (tfjs-node), wasm (cannot train) or cpu',
     value: 'NAME',
-    choices: ['menet', 'wasm', 'cpu'],
+    choices: ['menet', 'tensorflow', 'wasm', 'cpu'],
     default: 'menet',
   },
   device: {
@@ -72,11 +75,37 @@ const backends: Record<string, (threads: number | undefined) => Promise<void>> =
     await import('../backend/register.js');
     if (threads !== undefined) native().threads(threads);
   },
+  tensorflow: importTfjsNode,
   wasm: async (threads) => {
     const wasm = await importWasm();
     if (threads !== undefined) wasm.setThreadsCount(threads);
   },
 };
+
+/**
+ * Loads tfjs-node or tfjs-node-gpu, with as many threads for TensorFlow's operations as for ours,
+ * which run one after the other.
+ */
+async function importTfjsNode(threads: number | undefined): Promise<void> {
+  if (threads !== undefined) {
+    findNative()?.threads(threads);
+    process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+  }
+  const here = createRequire(path.resolve('package.json')); // the project that menet is run in
+  for (const name of ['@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu']) {
+    let file;
+    try {
+      file = here.resolve(name);
+    } catch {
+      continue;
+    }
+    await import(pathToFileURL(file).href);
+    return;
+  }
+  throw new InputError(
+    '--backend: tensorflow is not installed; run npm install @tensorflow/tfjs-node',
+  );
+}
 
 async function importWasm() {
   try {
@@ -90,5 +119,6 @@ async function importWasm() {
 
 /** Throws an InputError for a backend that cannot train. */
 export function requireGradients({ backend }: ComputeValues): void {
-  if (backend === 'wasm') reject('--backend', 'menet or cpu (wasm has no gradients)', backend);
+  if (backend === 'wasm')
+    reject('--backend', 'menet, tensorflow or cpu (wasm has no gradients)', backend);
 }

@@ -27,6 +27,12 @@ export const batchNormTensors = (params: BatchNormParams): tf.Tensor1D[] => [
   params.variance,
 ];
 
+/** What training updates in place. */
+export const runningStatistics = ({ mean, variance }: BatchNormParams): tf.Variable[] => [
+  mean as tf.Variable,
+  variance as tf.Variable,
+];
+
 /** Checks the parameters of a batch normalisation over `channels` channels. */
 export function checkBatchNorm(
   where: string,

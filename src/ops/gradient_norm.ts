@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend } from '../backend/menet_backend.js';
+import { currentFusedOps } from './fused_ops.js';
 import { reject } from '../errors.js';
 import { checkTensor } from './checks.js';
-import { runNative } from './native_gradient.js';
 
 /**
  * The factor that brings the global L2 norm of gradients down to `maxNorm` where it is above, as
@@ -28,9 +27,9 @@ export function gradientNorm(gradients: readonly tf.Tensor[]): tf.Scalar {
   gradients.forEach((gradient, i) =>
     checkTensor(`gradientNorm: gradients[${i}]`, gradient, gradient.shape),
   );
-  const backend = currentMenetBackend();
-  if (backend === undefined) return gradientNormReference(gradients);
-  return runNative(backend, 'GradientNorm', gradients)[0] as tf.Scalar;
+  const ops = currentFusedOps();
+  if (ops === undefined) return gradientNormReference(gradients);
+  return ops.runFused('GradientNorm', gradients)[0] as tf.Scalar;
 }
 
 /** {@link gradientNorm} from stock ops. */

@@ -1,12 +1,12 @@
-import type * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend, type OpAttributes } from '../backend/menet_backend.js';
+import * as tf from '@tensorflow/tfjs';
+import { currentFusedOps, type OpAttributes } from './fused_ops.js';
 import { reject } from '../errors.js';
 import { checkTensor } from './checks.js';
 
 /**
  * Runs a native op that updates many variables at once; its inputs are the lists of variables,
  * then the tensors that it only reads.
- * @returns whether it could: false on other backends than `menet`
+ * @returns whether it could: false where native ops do not run
  */
 export function runInPlace(
   op: string,
@@ -14,10 +14,10 @@ export function runInPlace(
   read: readonly tf.Tensor[],
   attributes: OpAttributes,
 ): boolean {
-  const backend = currentMenetBackend();
-  if (backend === undefined) return false;
-  const written = updated.flatMap((list) => list.map((variable) => backend.writable(variable)));
-  backend.run(op, [...written, ...read], attributes);
+  const ops = currentFusedOps();
+  if (ops === undefined) return false;
+  const written = updated.flat();
+  tf.dispose(ops.runFused(op, [...written, ...read], attributes, written));
   return true;
 }
 

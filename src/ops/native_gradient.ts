@@ -1,19 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { type MenetBackend, type OpAttributes, type OpInput } from '../backend/menet_backend.js';
+import type { FusedOps, OpAttributes } from './fused_ops.js';
 
 /** Gradients that only the op before will read: made by a native gradient, not seen by users. */
 const transient = new WeakSet<tf.Tensor>();
-
-/** Runs a native op and gives its outputs as tensors of the current scope. */
-export function runNative(
-  backend: MenetBackend,
-  op: string,
-  inputs: readonly OpInput[],
-  attributes?: OpAttributes,
-): tf.Tensor[] {
-  const outputs = backend.run(op, inputs, attributes);
-  return outputs.map((output) => tf.engine().makeTensorFromTensorInfo(output, backend));
-}
 
 /**
  * The gradient of a native op by its native gradient op. Memory goes back as early as it can, since
@@ -22,7 +11,7 @@ export function runNative(
  * @throws Error where the gradient is itself to be differentiated
  */
 export function runGradient(
-  backend: MenetBackend,
+  ops: FusedOps,
   op: string,
   dy: tf.Tensor,
   saved: tf.Tensor[],
@@ -31,29 +20,12 @@ export function runGradient(
   if (tf.engine().state.gradientDepth > 0) {
     throw new Error(`${op}: expected a first-order gradient, got a gradient of a gradient`);
   }
-  const gradients = withStorageOf(backend, dy, saved[0]!, (like) =>
-    runNative(backend, op, [like, ...saved], attributes),
+  const gradients = ops.withStorageOf(dy, saved[0]!, (like) =>
+    ops.runFused(op, [like, ...saved], attributes),
   );
   tf.dispose(saved);
   if (transient.delete(dy)) dy.dispose();
   return gradients;
-}
-
-/** Stock ops give gradients in float32, also those of activations that are stored in 16 bits. */
-function withStorageOf<T>(
-  backend: MenetBackend,
-  dy: tf.Tensor,
-  y: tf.Tensor,
-  work: (dy: tf.TensorInfo) => T,
-): T {
-  const storage = backend.storageOf(y);
-  if (backend.storageOf(dy) === storage) return work(dy);
-  const converted = backend.convert(dy, storage);
-  try {
-    return work(converted);
-  } finally {
-    backend.disposeData(converted.dataId);
-  }
 }
 
 /** Marks the gradient of an activation as disposable by the op that made the activation. */
@@ -79,12 +51,12 @@ export function isConstant(tensor: tf.Tensor): boolean {
  * since native inference forms save nothing for one.
  */
 export function inferenceForm<T extends tf.Tensor>(
-  backend: MenetBackend,
+  ops: FusedOps,
   op: string,
   inputs: readonly tf.Tensor[],
   attributes: OpAttributes,
   reference: () => T,
 ): T {
   if (tf.engine().state.gradientDepth > 0) return tf.tidy(reference);
-  return runNative(backend, op, inputs, { ...attributes, training: false })[0] as T;
+  return ops.runFused(op, inputs, { ...attributes, training: false })[0] as T;
 }

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
-import { type BatchNormParams, batchNormTensors } from './batch_norm.js';
+import { currentFusedOps, type FusedOps } from './fused_ops.js';
+import { type BatchNormParams, batchNormTensors, runningStatistics } from './batch_norm.js';
 import { type ExpandParams } from './expand_join.js';
 import {
   type GroupConvShuffleDepthwiseParams,
   type UnitOptions,
 } from './group_conv_shuffle_depthwise.js';
 import { type MergeEvolveParams } from './merge_evolve.js';
-import { inferenceForm, markTransient, runGradient, runNative } from './native_gradient.js';
+import { inferenceForm, markTransient, runGradient } from './native_gradient.js';
 
 /** A weight or a batch norm, in the order of the native ops' inputs (native/kernels/unit_call.h). */
 export type Parameter = tf.Tensor | BatchNormParams;
@@ -49,26 +49,24 @@ export interface NativeUnit extends UnitInputs {
  * activations, weights, scales and offsets.
  */
 export function runUnit(unit: NativeUnit): tf.Tensor4D {
-  const backend = currentMenetBackend();
-  if (backend === undefined) return tf.tidy(unit.reference);
-  if (unit.options.training) return trainingForm(backend, unit);
-  return inferenceForm(backend, unit.op, inputsOf(unit), attributesOf(unit), unit.reference);
+  const ops = currentFusedOps();
+  if (ops === undefined) return tf.tidy(unit.reference);
+  if (unit.options.training) return trainingForm(ops, unit);
+  return inferenceForm(ops, unit.op, inputsOf(unit), attributesOf(unit), unit.reference);
 }
 
-function trainingForm(backend: MenetBackend, unit: NativeUnit): tf.Tensor4D {
+function trainingForm(ops: FusedOps, unit: NativeUnit): tf.Tensor4D {
   const run = tf.customGrad((...args) => {
     const save = args.at(-1) as unknown as tf.GradSaveFunc;
-    for (const parameter of unit.parameters) {
-      if (parameter instanceof tf.Tensor) continue;
-      backend.writable(parameter.mean as tf.Variable);
-      backend.writable(parameter.variance as tf.Variable);
-    }
+    const updated = unit.parameters.flatMap((parameter) =>
+      parameter instanceof tf.Tensor ? [] : runningStatistics(parameter),
+    );
     const inputs = inputsOf(unit);
     const attributes = attributesOf(unit);
-    const [y, ...rest] = runNative(backend, unit.op, inputs, attributes) as [tf.Tensor];
+    const [y, ...rest] = ops.runFused(unit.op, inputs, attributes, updated) as [tf.Tensor];
     save([y, ...inputs, ...rest]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const gradients = runGradient(backend, `${unit.op}Grad`, dy, saved, attributes);
+      const gradients = runGradient(ops, `${unit.op}Grad`, dy, saved, attributes);
       unit.activations.forEach((_, i) => markTransient(gradients[i] as tf.Tensor));
       return gradients;
     };

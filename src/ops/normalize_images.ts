@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend } from '../backend/menet_backend.js';
+import { currentFusedOps } from './fused_ops.js';
 import { reject } from '../errors.js';
-import { markConstant, runNative } from './native_gradient.js';
+import { markConstant } from './native_gradient.js';
 
 /** ImageNet's statistics of red, green and blue, on a scale of 0 to 1. */
 const means = [0.485, 0.456, 0.406] as const;
@@ -37,10 +37,10 @@ export function normalizeImages(
   if (tf.util.sizeFromShape(shape) !== pixels.length)
     reject('normalizeImages: pixels', `${tf.util.sizeFromShape(shape)} bytes`, pixels.length);
   if (mix) checkMix(mix, shape);
-  const backend = currentMenetBackend();
-  if (backend === undefined) return normalizeImagesReference(pixels, shape, mix);
+  const ops = currentFusedOps();
+  if (ops === undefined) return normalizeImagesReference(pixels, shape, mix);
   const attributes = mix && { partners: mix.partners, share: mix.share, box: corners(mix) };
-  const [images] = runNative(backend, 'NormalizeImages', [{ bytes: pixels, shape }], attributes);
+  const [images] = ops.runFused('NormalizeImages', [{ bytes: pixels, shape }], attributes);
   return markConstant(images as tf.Tensor4D);
 }
 

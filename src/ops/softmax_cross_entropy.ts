@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentMenetBackend } from '../backend/menet_backend.js';
+import { currentFusedOps } from './fused_ops.js';
 import { reject } from '../errors.js';
 import { checkTensor } from './checks.js';
-import { runGradient, runNative } from './native_gradient.js';
+import { runGradient } from './native_gradient.js';
 
 /** Second labels, of images that are mixtures of two. */
 export interface MixedLabels {
@@ -36,17 +36,17 @@ export function softmaxCrossEntropy(
   options: SoftmaxCrossEntropyOptions = {},
 ): tf.Scalar {
   check(logits, labels, options);
-  const backend = currentMenetBackend();
-  if (backend === undefined)
+  const ops = currentFusedOps();
+  if (ops === undefined)
     return tf.tidy(() => softmaxCrossEntropyReference(logits, labels, options));
   const { labelSmoothing = 0, mixed } = options;
   const targets = mixed ? [labels, mixed.labels, mixed.weights] : [labels];
   const run = tf.customGrad((x, save) => {
     const inputs = [x as tf.Tensor, ...targets];
-    const [loss] = runNative(backend, 'SoftmaxCrossEntropy', inputs, { labelSmoothing });
+    const [loss] = ops.runFused('SoftmaxCrossEntropy', inputs, { labelSmoothing });
     (save as tf.GradSaveFunc)(inputs);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      runGradient(backend, 'SoftmaxCrossEntropyGrad', dy, saved, { labelSmoothing });
+      runGradient(ops, 'SoftmaxCrossEntropyGrad', dy, saved, { labelSmoothing });
     return { value: loss as tf.Tensor, gradFunc };
   });
   return run(logits) as tf.Scalar;

@@ -4,11 +4,12 @@ import {
   batchNormReference,
   batchNormTensors,
   checkBatchNorm,
+  runningStatistics,
 } from './batch_norm.js';
 import { checkPrecision, type Precision, storageTypes } from '../precision.js';
 import { checkArguments, checkChoice, checkTensor } from './checks.js';
-import { currentMenetBackend, type MenetBackend } from '../backend/menet_backend.js';
-import { inferenceForm, isConstant, runGradient, runNative } from './native_gradient.js';
+import { currentFusedOps, type FusedOps } from './fused_ops.js';
+import { inferenceForm, isConstant, runGradient } from './native_gradient.js';
 
 /** Weights of {@link stem}. */
 export interface StemParams {
@@ -43,15 +44,13 @@ export function stem(x: tf.Tensor4D, params: StemParams, options: StemOptions = 
   checkTensor('stem: conv', params.conv, [3, 3, 3, 'C']);
   checkBatchNorm('stem: bn', params.bn, params.conv.shape[3], training);
   checkPrecision('stem: precision', precision);
-  const backend = currentMenetBackend();
-  if (backend === undefined) return tf.tidy(() => stemReference(x, params, options));
+  const ops = currentFusedOps();
+  if (ops === undefined) return tf.tidy(() => stemReference(x, params, options));
   const storage = precision === 'float32' ? undefined : storageTypes[precision]; // that of x
   const attributes = { pooling, storage };
-  if (training) return trainingForm(backend, x, params, attributes);
+  if (training) return trainingForm(ops, x, params, attributes);
   const inputs = [x, params.conv, ...batchNormTensors(params.bn)];
-  return inferenceForm(backend, 'Stem', inputs, attributes, () =>
-    stemReference(x, params, options),
-  );
+  return inferenceForm(ops, 'Stem', inputs, attributes, () => stemReference(x, params, options));
 }
 
 /** {@link stem} from stock ops. */
@@ -66,7 +65,7 @@ export function stemReference(
 
 /** Images have no gradient, so that none is computed for them; other inputs do. */
 function trainingForm(
-  backend: MenetBackend,
+  ops: FusedOps,
   x: tf.Tensor4D,
   { conv, bn }: StemParams,
   attributes: { pooling: boolean; storage: string | undefined },
@@ -74,14 +73,17 @@ function trainingForm(
   const inputGradient = !isConstant(x);
   const run = tf.customGrad((...args) => {
     const save = args.at(-1) as unknown as tf.GradSaveFunc;
-    backend.writable(bn.mean as tf.Variable);
-    backend.writable(bn.variance as tf.Variable);
     const inputs = [x, conv, ...batchNormTensors(bn)];
-    const outputs = runNative(backend, 'Stem', inputs, { ...attributes, training: true });
+    const outputs = ops.runFused(
+      'Stem',
+      inputs,
+      { ...attributes, training: true },
+      runningStatistics(bn),
+    );
     const [y, ...rest] = outputs as [tf.Tensor];
     save([y, ...inputs, ...rest]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      runGradient(backend, 'StemGrad', dy, saved, { ...attributes, inputGradient });
+      runGradient(ops, 'StemGrad', dy, saved, { ...attributes, inputGradient });
     return { value: y, gradFunc };
   });
   const parameters = [conv, bn.scale, bn.offset];

@@ -249,7 +249,7 @@ describe('exit code 2 and one line for', () => {
     [
       'training on a backend without gradients',
       () => [...train({}), '--backend', 'wasm'],
-      '--backend: expected menet or cpu (wasm has no gradients), got "wasm"',
+      '--backend: expected menet, tensorflow or cpu (wasm has no gradients), got "wasm"',
     ],
     [
       'a missing checkpoint',
