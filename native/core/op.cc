@@ -120,11 +120,6 @@ void Call::expect_activation(size_t input, const char* argument) const {
          ": expected dtype float32, bfloat16 or float16, got ", name_of(dtype));
 }
 
-void Call::expect_float_on_cuda(DType dtype) const {
-  expect(!is_half(dtype) || device().kind() == DeviceKind::kCpu, "expected dtype float32 on ",
-         device().name(), ", got ", name_of(dtype));
-}
-
 // In either order: it is the linker's.
 RegisterOp::RegisterOp(const Op& op) {
   Op& registered = registry()[op.name];

@@ -83,7 +83,6 @@ class Call {
   void expect_float(size_t input,
                     const char* argument) const;  // float32; float64 in the test build
   void expect_activation(size_t input, const char* argument) const;  // those, bfloat16, float16
-  void expect_float_on_cuda(DType dtype) const;  // of ops whose kernels there have no 16-bit types
   template <typename... Parts>
   void expect(bool condition, const Parts&... what) const {
     if (!condition) throw_error(name(), ": ", what...);

@@ -112,18 +112,18 @@ void launch_window_gradients(Call& call, const Compute<S>* weights, const Weight
 }
 
 // Both gradients of a dense 3x3 convolution of end.in; without d_in, the weights' alone.
-template <typename T>
+template <typename X, typename S, typename T = Compute<S>>
 void launch_conv3x3_gradients(Call& call, const T* weights, const WeightLayout& layout,
-                              const GradientEnd<T>& end, const Gradient<T>& dz, const Map& map,
+                              const GradientEnd<X>& end, const Gradient<S>& dz, const Map& map,
                               int64_t batch, T* d_weights) {
   const int64_t in = layout.depth / 9;
   if (end.d_in != nullptr) {
-    launch_product<T>(call, GradientPatches3x3<T>{dz, map},
+    launch_product<T>(call, GradientPatches3x3<S>{dz, map},
                       TransposedWeights3x3<T>{weights, in, layout.channels}, end,
                       {batch * map.height * map.width, in, 9 * layout.channels});
   }
-  launch_weight_gradient(call, SourcePatches<T, false>{end.in, map},
-                         GradientColumns<T>{dz, unshuffled(layout.channels), layout.channels},
+  launch_weight_gradient(call, SourcePatches<X, false>{end.in, map},
+                         GradientColumns<S>{dz, unshuffled(layout.channels), layout.channels},
                          layout, batch * map.out_height * map.out_width, d_weights);
 }
 

@@ -62,10 +62,11 @@ void launch_window(const Call& call, const Source<S>& in, const Map& map, const 
   launch_forward_product(call, in, weights, window_shape(layout, map, out_pixels), end);
 }
 
-template <typename T, typename End>
-void launch_conv3x3(const Call& call, const Source<T>& in, const Map& map, const T* weights,
+// Of any number of channels, and input that is stored otherwise than output.
+template <typename X, typename End, typename T = Compute<X>>
+void launch_conv3x3(const Call& call, const Source<X>& in, const Map& map, const T* weights,
                     const WeightLayout& layout, const End& end, int64_t out_pixels) {
-  launch_product<T>(call, SourcePatches<T, true>{in, map}, GroupWeights<T>{weights, layout}, end,
+  launch_product<T>(call, SourcePatches<X, true>{in, map}, GroupWeights<T>{weights, layout}, end,
                     {out_pixels, layout.channels, layout.depth});
 }
 

@@ -18,7 +18,9 @@ struct SourcePixels {
   int64_t first = 0;
 
   __device__ void select(int64_t group) { first = group * each; }
-  __device__ T operator()(int64_t pixel, int64_t k) const { return read(in, pixel, first + k); }
+  __device__ Compute<T> operator()(int64_t pixel, int64_t k) const {
+    return read(in, pixel, first + k);
+  }
 };
 
 // The same with pixels as the depth, for gradients of weights.
@@ -30,7 +32,9 @@ struct SourceChannels {
   int64_t first = 0;
 
   __device__ void select(int64_t group) { first = group * each; }
-  __device__ T operator()(int64_t k, int64_t pixel) const { return read(in, pixel, first + k); }
+  __device__ Compute<T> operator()(int64_t k, int64_t pixel) const {
+    return read(in, pixel, first + k);
+  }
 };
 
 // Input under output pixel and (tap, channel) of a 3x3 window.
@@ -41,11 +45,11 @@ struct SourcePatches {
   Map map;
 
   __device__ void select(int64_t) {}
-  __device__ T operator()(int64_t row, int64_t k) const {
+  __device__ Compute<T> operator()(int64_t row, int64_t k) const {
     const int64_t weight = pixels_are_rows ? k : row;
     const MapPixel p(pixels_are_rows ? row : k, map.out_height, map.out_width);
     const int64_t from = input_under(map, p, weight / in.channels);
-    return from < 0 ? T(0) : read(in, from, weight % in.channels);
+    return from < 0 ? Compute<T>(0) : read(in, from, weight % in.channels);
   }
 };
 
@@ -58,7 +62,7 @@ struct GradientPixels {
   int64_t first = 0;
 
   __device__ void select(int64_t group) { first = group * each; }
-  __device__ T operator()(int64_t pixel, int64_t k) const {
+  __device__ Compute<T> operator()(int64_t pixel, int64_t k) const {
     return read(dz, pixel, shuffle.position(first + k));
   }
 };
@@ -73,7 +77,7 @@ struct GradientColumns {
   int64_t first = 0;
 
   __device__ void select(int64_t group) { first = group * each; }
-  __device__ T operator()(int64_t pixel, int64_t column) const {
+  __device__ Compute<T> operator()(int64_t pixel, int64_t column) const {
     return read(dz, pixel, shuffle.position(first + column));
   }
 };
@@ -86,10 +90,10 @@ struct GradientPatches3x3 {
   Map map;
 
   __device__ void select(int64_t) {}
-  __device__ T operator()(int64_t pixel, int64_t weight) const {
+  __device__ Compute<T> operator()(int64_t pixel, int64_t weight) const {
     const MapPixel p(pixel, map.height, map.width);
     const int64_t from = output_over(map, p, weight / dz.channels);
-    return from < 0 ? T(0) : read(dz, from, weight % dz.channels);
+    return from < 0 ? Compute<T>(0) : read(dz, from, weight % dz.channels);
   }
 };
 

@@ -15,9 +15,16 @@ __device__ int32_t to_int32(T x) {
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(wrapped)));
 }
 
+template <typename X>
+constexpr bool kIsHalf = sizeof(X) < sizeof(Compute<X>);
+
 template <typename X, typename Y>
 __device__ Y convert(X x) {
-  if constexpr (std::is_same_v<Y, bool>) {
+  if constexpr (kIsHalf<X>) {
+    return convert<float, Y>(x);
+  } else if constexpr (kIsHalf<Y>) {
+    return Y(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<Y, bool>) {
     return x != 0;
   } else if constexpr (std::is_same_v<Y, int32_t> && std::is_floating_point_v<X>) {
     return to_int32(x);
@@ -35,7 +42,8 @@ template <typename Body>
 void with_type(DType dtype, Body&& body) {
   if (dtype == DType::kBool) return body(bool{});
   if (dtype == DType::kUint8) return body(uint8_t{});
-  with_number_type(dtype, body);
+  if (dtype == DType::kInt32) return body(int32_t{});
+  with_activation_type(dtype, body);
 }
 
 const RegisterCuda cast("Cast", [](Call& call) {

@@ -23,7 +23,6 @@ std::vector<TensorType> infer(const Call& call) {
   by_storage_type(call, [&](auto type) {
     using S = decltype(type);
     constexpr DType dtype = DTypeOf<S>::value;
-    call.expect_float_on_cuda(dtype);
     call.expect_inputs(kZ1 - kX);
     const Separable<S> s = read_separable<S>(call, 0);
     types = {{dtype, s.y()}};
@@ -127,7 +126,6 @@ std::vector<TensorType> infer_gradient(const Call& call) {
   std::vector<TensorType> types;
   by_storage_type(call, [&](auto type) {
     using S = decltype(type);
-    call.expect_float_on_cuda(DTypeOf<S>::value);
     call.expect_inputs(kInputs);
     const Separable<S> s = read_separable<S>(call, kX);
     InputReader<S> outputs(call, kDy);

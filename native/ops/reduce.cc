@@ -165,7 +165,6 @@ std::vector<TensorType> infer_mean(const Call& call) {
   call.expect_inputs(1);
   call.expect_activation(0, "x");
   const DType dtype = call.inputs[0].dtype;
-  call.expect_float_on_cuda(dtype);
   return {{is_half(dtype) ? DType::kFloat32 : dtype, reduce_shape(call).output}};
 }
 

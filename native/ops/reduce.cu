@@ -71,15 +71,15 @@ struct Ranges {
 };
 
 // inner == 1: a block for each range, which lies in one piece.
-template <typename F, typename T>
-__global__ void reduce_rows(const T* x, T* y, Ranges r, T identity, T divisor) {
+template <typename F, typename X, typename T>
+__global__ void reduce_rows(const X* x, T* y, Ranges r, T identity, T divisor) {
   const F f;
   const int64_t outer = blockIdx.x / r.ranges;
   const int64_t begin = blockIdx.x % r.ranges * r.length;
   const int64_t end = begin + r.length < r.count ? begin + r.length : r.count;
   T total = identity;
   for (int64_t k = begin + threadIdx.x; k < end; k += kThreads) {
-    total = f(total, x[outer * r.count + k]);
+    total = f(total, static_cast<T>(x[outer * r.count + k]));
   }
   total = block_reduce<kThreads>(total, f);
   if (threadIdx.x == 0) y[blockIdx.x] = total / divisor;
@@ -88,15 +88,15 @@ __global__ void reduce_rows(const T* x, T* y, Ranges r, T identity, T divisor) {
 constexpr int64_t kShortRow = 8 * kWarp;
 
 // inner == 1 and rows too short for a block: a warp for each.
-template <typename F, typename T>
-__global__ void reduce_short_rows(const T* x, T* y, int64_t rows, int64_t count, T identity,
+template <typename F, typename X, typename T>
+__global__ void reduce_short_rows(const X* x, T* y, int64_t rows, int64_t count, T identity,
                                   T divisor) {
   const F f;
   const int64_t warps = grid_step() / kWarp;
   for (int64_t row = grid_begin() / kWarp; row < rows; row += warps) {
     T total = identity;
     for (int64_t k = threadIdx.x % kWarp; k < count; k += kWarp) {
-      total = f(total, x[row * count + k]);
+      total = f(total, static_cast<T>(x[row * count + k]));
     }
     total = warp_reduce(total, f);
     if (threadIdx.x % kWarp == 0) y[row] = total / divisor;
@@ -104,8 +104,8 @@ __global__ void reduce_short_rows(const T* x, T* y, int64_t rows, int64_t count,
 }
 
 // A block for each range of 32 neighbouring columns; lines of threads take turns with the rows.
-template <typename F, typename T>
-__global__ void reduce_columns(const T* x, T* y, Ranges r, T identity, T divisor) {
+template <typename F, typename X, typename T>
+__global__ void reduce_columns(const X* x, T* y, Ranges r, T identity, T divisor) {
   MENET_SHARED(T, lines, kThreads);
   const F f;
   const int64_t column = blockIdx.y * int64_t{kColumns} + threadIdx.x % kColumns;
@@ -116,7 +116,7 @@ __global__ void reduce_columns(const T* x, T* y, Ranges r, T identity, T divisor
   T total = identity;
   if (column < r.inner) {
     for (int64_t k = begin + line; k < end; k += kLines) {
-      total = f(total, x[(outer * r.count + k) * r.inner + column]);
+      total = f(total, static_cast<T>(x[(outer * r.count + k) * r.inner + column]));
     }
   }
   lines[threadIdx.x] = total;
@@ -128,18 +128,19 @@ __global__ void reduce_columns(const T* x, T* y, Ranges r, T identity, T divisor
   y[blockIdx.x * r.inner + column] = total / divisor;
 }
 
-template <typename F, typename T>
-void reduce_ranges(Call& call, int64_t outer, const Ranges& r, const T* x, T* y, T divisor) {
+template <typename F, typename X, typename T>
+void reduce_ranges(Call& call, int64_t outer, const Ranges& r, const X* x, T* y, T divisor) {
   const auto blocks = static_cast<unsigned>(outer * r.ranges);
   const T identity = F::template identity<T>();
   if (r.inner == 1 && r.ranges == 1 && r.count <= kShortRow) {
-    launch(call, reduce_short_rows<F, T>, grid_for(outer * kWarp, kThreads), x, y, outer, r.count,
-           identity, divisor);
+    launch(call, reduce_short_rows<F, X, T>, grid_for(outer * kWarp, kThreads), x, y, outer,
+           r.count, identity, divisor);
   } else if (r.inner == 1) {
-    launch(call, reduce_rows<F, T>, Grid{dim3(blocks), dim3(kThreads)}, x, y, r, identity, divisor);
+    launch(call, reduce_rows<F, X, T>, Grid{dim3(blocks), dim3(kThreads)}, x, y, r, identity,
+           divisor);
   } else {
     const auto columns = static_cast<unsigned>(ceil_div(r.inner, kColumns));
-    launch(call, reduce_columns<F, T>, Grid{dim3(blocks, columns), dim3(kThreads)}, x, y, r,
+    launch(call, reduce_columns<F, X, T>, Grid{dim3(blocks, columns), dim3(kThreads)}, x, y, r,
            identity, divisor);
   }
 }
@@ -153,9 +154,9 @@ int64_t range_length(const ReduceShape& shape) {
   return std::max(shortest, ceil_div(shape.count, wanted));
 }
 
-template <typename F, typename T>
+template <typename F, typename X, typename T = Compute<X>>
 void reduce(Call& call, bool mean) {
-  const T* x = call.inputs[0].as<T>();
+  const X* x = call.inputs[0].as<X>();
   T* y = call.outputs[0].as<T>();
   const ReduceShape shape = reduce_shape(call);
   const T divisor = mean ? static_cast<T>(shape.count) : T(1);
@@ -183,8 +184,8 @@ const RegisterCuda reductions[] = {
     {"Prod", cuda<Prod>},
     {"Mean",
      [](Call& call) {
-       with_float_type(call.inputs[0].dtype,
-                       [&](auto zero) { reduce<Sum, decltype(zero)>(call, true); });
+       with_activation_type(call.inputs[0].dtype,
+                            [&](auto zero) { reduce<Sum, decltype(zero)>(call, true); });
      }},
 };
 

@@ -71,7 +71,6 @@ std::vector<TensorType> infer(const Call& call) {
   call.expect_inputs(6);
   const StemShape s = stem_shape(call, 0);
   const DType dtype = stem_storage(call, call.inputs[0].dtype);
-  call.expect_float_on_cuda(dtype);
   if (!call.attributes.flag("training")) return {{dtype, s.y()}};
   return {{dtype, s.y()}, {dtype, s.z()}, {call.inputs[1].dtype, {2 * s.channels}}};
 }
@@ -169,7 +168,6 @@ std::vector<TensorType> infer_gradient(const Call& call) {
                   (is_half(dtype) && call.inputs[kX].dtype == DType::kFloat32),
               "z: expected dtype ", name_of(call.inputs[kX].dtype), ", bfloat16 or float16, got ",
               name_of(dtype));
-  call.expect_float_on_cuda(dtype);
   call.expect_shape(kDy, "dy", s.y());
   call.expect_shape(kY, "y", s.y());
   call.expect_shape(kZ, "z", s.z());
