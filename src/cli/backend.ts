@@ -99,6 +99,7 @@ async function importTfjsNode(threads: number | undefined): Promise<void> {
     } catch {
       continue;
     }
+    await import('../node23.js');
     await import(pathToFileURL(file).href);
     return;
   }
