@@ -13,6 +13,7 @@
 #include "js_values.h"
 #include "read_worker.h"
 #include "tensorflow_door.h"
+#include "write_worker.h"
 
 namespace menet {
 
@@ -73,6 +74,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("read", &Addon::Guard<&Addon::Read>),
                              InstanceMethod("readAsync", &Addon::Guard<&Addon::ReadAsync>),
                              InstanceMethod("write", &Addon::Guard<&Addon::Write>),
+                             InstanceMethod("writeAsync", &Addon::Guard<&Addon::WriteAsync>),
                              InstanceMethod("run", &Addon::Guard<&Addon::Run>),
                              InstanceMethod("ops", &Addon::Guard<&Addon::Ops>),
                              InstanceMethod("halfOps", &Addon::Guard<&Addon::HalfOps>),
@@ -158,6 +160,15 @@ class Addon : public Napi::Addon<Addon> {
     const auto [buffer, host, offset] = Transfer(info, "write");
     buffer.device->write(static_cast<char*>(buffer.data()) + offset, host.data, host.size);
     return info.Env().Undefined();
+  }
+
+  // writeAsync(id, source, offset = 0) -> promise
+  Napi::Value WriteAsync(const Napi::CallbackInfo& info) {
+    const auto [buffer, host, offset] = Transfer(info, "writeAsync");
+    auto held = std::make_unique<HeldBytes>(info[1], host);
+    auto* worker = new WriteWorker(info.Env(), buffer, offset, std::move(held));
+    worker->Queue();  // deletes itself
+    return worker->promise();
   }
 
   struct TransferRange {

@@ -57,7 +57,12 @@ export { loadPretrained } from './train/pretrained.js';
 export { trainingStep } from './train/step.js';
 export { Trainer, type TrainerOptions, type TrainingSummary } from './train/trainer.js';
 export { type EpochRecord } from './train/training_state.js';
-export { type Mix, normalizeImages } from './ops/normalize_images.js';
+export {
+  type ImagesShape,
+  type Mix,
+  normalizeImages,
+  uploadImages,
+} from './ops/normalize_images.js';
 export { adadeltaUpdate, type AdadeltaOptions, type AdadeltaSlots } from './ops/adadelta_update.js';
 export { adamUpdate, type AdamOptions, type AdamSlots } from './ops/adam_update.js';
 export { clippingScale, gradientNorm } from './ops/gradient_norm.js';

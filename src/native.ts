@@ -81,6 +81,11 @@ export interface Native {
   /** What the buffer holds now, read without blocking; the buffer may be freed at once. */
   readAsync(id: number, bytes: number, offset?: number): Promise<ArrayBuffer>;
   write(id: number, source: ArrayBufferView | ArrayBuffer, offset?: number): void;
+  /**
+   * The same in a worker thread, behind all work that was started before and beside what is started
+   * then. Until it resolves nothing may use the buffer, and shared memory must stay as it is.
+   */
+  writeAsync(id: number, source: ArrayBufferView | ArrayBuffer, offset?: number): Promise<void>;
   /** Runs an op on the device of its inputs; the caller owns the outputs. */
   run(
     op: string,

@@ -31,7 +31,23 @@ class Cpu : public Device {
     return std::make_unique<Copy>(device, bytes);
   }
 
+  std::unique_ptr<PendingWrite> start_write(void* device, const void* host, size_t bytes) override {
+    return std::make_unique<Write>(*this, device, host, bytes);
+  }
+
  private:
+  struct Write : PendingWrite {
+    Write(Cpu& cpu, void* device, const void* host, size_t bytes)
+        : cpu(cpu), device(device), host(host), bytes(bytes) {}
+    void run() override { cpu.write(device, host, bytes); }
+    void finish() override {}
+
+    Cpu& cpu;
+    void* device;
+    const void* host;
+    size_t bytes;
+  };
+
   struct Copy : PendingRead {
     Copy(const void* data, size_t bytes)
         : bytes(static_cast<const char*>(data), static_cast<const char*>(data) + bytes) {}

@@ -22,6 +22,14 @@ class PendingRead {
   virtual void finish(void* host) = 0;  // waits for them; on any thread, once
 };
 
+// Bytes on their way to the device.
+class PendingWrite {
+ public:
+  virtual ~PendingWrite() = default;
+  virtual void run() = 0;     // reads the host's memory; on any thread, once
+  virtual void finish() = 0;  // behind it, what is started from now on sees the bytes
+};
+
 // All launches of one kernel by one op since the profile was started.
 struct KernelTime {
   std::string op;
@@ -44,6 +52,10 @@ class Device {
   // The bytes as they are behind everything that was started so far; the memory may be written
   // or freed at once.
   virtual std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) = 0;
+  // Writes behind everything that was started so far, beside what is started afterwards: nothing
+  // else may use the memory until it is finished.
+  virtual std::unique_ptr<PendingWrite> start_write(void* device, const void* host,
+                                                    size_t bytes) = 0;
   virtual void* stream() { return nullptr; }  // cudaStream_t where there is one
 
   // Times of single kernels between the two calls (cuda/profile.h); the CPU has none.

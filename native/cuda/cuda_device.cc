@@ -28,6 +28,7 @@ class CudaDevice : public Device {
     probe_kernels(name() + " (" + properties.name + ", compute capability " +
                   std::to_string(properties.major) + "." + std::to_string(properties.minor) + ")");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), name().c_str());
+    check(cudaStreamCreateWithFlags(&upload_stream_, cudaStreamNonBlocking), name().c_str());
     allocator_ = make_device_allocator(ordinal, properties.totalGlobalMem);
   }
 
@@ -36,20 +37,7 @@ class CudaDevice : public Device {
   Allocator& allocator() override { return *allocator_; }  // never throws: it is freed to as well
 
   void write(void* device, const void* host, size_t bytes) override {
-    use_for("writing", bytes);
-    for (size_t done = 0; done < bytes; done += kChunk) {
-      const size_t size = std::min(kChunk, bytes - done);
-      const Pinned staging = pinned_.take(size);
-      std::memcpy(staging.data, static_cast<const char*>(host) + done, size);
-      try {
-        copy(static_cast<char*>(device) + done, staging.data, size, cudaMemcpyHostToDevice,
-             staging);
-      } catch (...) {
-        pinned_.give_back(staging);
-        throw;
-      }
-      pinned_.give_back_when_copied(staging);
-    }
+    write_on(stream_, device, host, bytes);
   }
 
   void read(void* host, const void* device, size_t bytes) override {
@@ -63,8 +51,13 @@ class CudaDevice : public Device {
   std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) override {
     use_for("reading", bytes);
     auto pending = std::make_unique<Read>(*this, bytes);
-    copy(pending->staging.data, device, bytes, cudaMemcpyDeviceToHost, pending->staging);
+    copy(stream_, pending->staging.data, device, bytes, cudaMemcpyDeviceToHost, pending->staging);
     return pending;
+  }
+
+  std::unique_ptr<PendingWrite> start_write(void* device, const void* host, size_t bytes) override {
+    use_for("writing", bytes);
+    return std::make_unique<Write>(*this, device, host, bytes);
   }
 
   void* stream() override {
@@ -99,6 +92,53 @@ class CudaDevice : public Device {
     Pinned staging;
   };
 
+  // On a stream of its own, between two events.
+  struct Write : PendingWrite {
+    Write(CudaDevice& device, void* to, const void* from, size_t bytes)
+        : device(device), to(to), from(from), bytes(bytes) {
+      expect(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+      expect(cudaEventRecord(event, device.stream_));
+      expect(cudaStreamWaitEvent(device.upload_stream_, event, 0));
+    }
+    ~Write() override { cudaEventDestroy(event); }
+    Write(const Write&) = delete;
+    Write& operator=(const Write&) = delete;
+
+    void run() override { device.write_on(device.upload_stream_, to, from, bytes); }
+    void finish() override {
+      device.use_for("writing", bytes);
+      expect(cudaEventRecord(event, device.upload_stream_));
+      expect(cudaStreamWaitEvent(device.stream_, event, 0));
+    }
+    void expect(cudaError_t status) const {
+      if (status != cudaSuccess) device.fail(status, "writing", bytes);
+    }
+
+    CudaDevice& device;
+    void* to;
+    const void* from;
+    size_t bytes;
+    cudaEvent_t event = nullptr;
+  };
+
+  // Through page-locked memory, which is filled before this returns.
+  void write_on(cudaStream_t stream, void* device, const void* host, size_t bytes) {
+    use_for("writing", bytes);
+    for (size_t done = 0; done < bytes; done += kChunk) {
+      const size_t size = std::min(kChunk, bytes - done);
+      const Pinned staging = pinned_.take(size);
+      std::memcpy(staging.data, static_cast<const char*>(host) + done, size);
+      try {
+        copy(stream, static_cast<char*>(device) + done, staging.data, size, cudaMemcpyHostToDevice,
+             staging);
+      } catch (...) {
+        pinned_.give_back(staging);
+        throw;
+      }
+      pinned_.give_back_when_copied(staging);
+    }
+  }
+
   [[noreturn]] void fail(cudaError_t status, const char* doing, size_t bytes) const {
     const char* op = last_op();
     throw_cuda_error(status, std::string(doing) + " " + std::to_string(bytes) + " bytes on " +
@@ -114,9 +154,10 @@ class CudaDevice : public Device {
     if (status != cudaSuccess) fail(status, doing, bytes);
   }
 
-  void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, const Pinned& staging) {
-    cudaError_t status = cudaMemcpyAsync(to, from, bytes, kind, stream_);
-    if (status == cudaSuccess) status = cudaEventRecord(staging.copied, stream_);
+  void copy(cudaStream_t stream, void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+            const Pinned& staging) {
+    cudaError_t status = cudaMemcpyAsync(to, from, bytes, kind, stream);
+    if (status == cudaSuccess) status = cudaEventRecord(staging.copied, stream);
     if (status != cudaSuccess) {
       fail(status, kind == cudaMemcpyHostToDevice ? "writing" : "reading", bytes);
     }
@@ -124,6 +165,7 @@ class CudaDevice : public Device {
 
   int ordinal_;
   cudaStream_t stream_ = nullptr;
+  cudaStream_t upload_stream_ = nullptr;
   std::unique_ptr<Allocator> allocator_;
   PinnedPool pinned_;
   std::unique_ptr<Profile> profile_;

@@ -17,8 +17,8 @@ export const backendName = 'menet';
 
 /**
  * TensorFlow.js backend whose float32, int32 and bool tensors live in native memory; complex64
- * and string tensors stay on the host. A float32 tensor may be stored in 16 bits: ops that know
- * such tensors get them as they are, for all else they are float32. Native kernels and fused ops run through {@link run};
+ * and string tensors stay on the host. A float32 tensor may be stored in 16 bits and an int32 one
+ * in bytes: ops that know such tensors get them as they are, for all else they are what they seem. Native kernels and fused ops run through {@link run};
  * kernels of tfjs-backend-cpu work too, reading and writing through `data.get(id).values`.
  */
 export class MenetBackend extends tf.KernelBackend {
@@ -26,7 +26,8 @@ export class MenetBackend extends tf.KernelBackend {
   /** Block size of tfjs-backend-cpu's matrix product, which reads it from the backend. */
   readonly blockSize = 48;
   readonly #buffers: NativeBuffers;
-  readonly #halfOps: ReadonlySet<string>;
+  /** Ops that take narrower types than TensorFlow.js knows. */
+  readonly #storageOps: ReadonlySet<string>;
   readonly #collected = new FinalizationRegistry<TensorData>((data) => data.release());
 
   constructor(
@@ -36,7 +37,7 @@ export class MenetBackend extends tf.KernelBackend {
     super();
     this.data = new tf.DataStorage(this, tf.engine());
     this.#buffers = new NativeBuffers(native, device);
-    this.#halfOps = new Set(native.halfOps());
+    this.#storageOps = new Set([...native.halfOps(), 'NormalizeImages']);
   }
 
   /**
@@ -190,6 +191,21 @@ export class MenetBackend extends tf.KernelBackend {
     return { unreliable: false, bytesInUse, peakBytesInUse };
   }
 
+  /**
+   * An int32 tensor, stored in bytes, that is written while what was started before goes on.
+   * @param bytes must stay as they are until the promise resolves, where they are shared memory
+   */
+  async upload(bytes: Uint8Array, shape: number[]): Promise<tf.TensorInfo> {
+    const id = this.#buffers.allocate(bytes.byteLength);
+    try {
+      await this.native.writeAsync(id, bytes);
+    } catch (error) {
+      this.#buffers.free(id);
+      throw error;
+    }
+    return this.#wrap({ id, shape, dtype: 'uint8' });
+  }
+
   override async time(f: () => void): Promise<{ kernelMs: number }> {
     const start = tf.util.now();
     f();
@@ -237,9 +253,9 @@ export class MenetBackend extends tf.KernelBackend {
     this.disposeData(tensor.dataId);
   }
 
-  /** Whether an op gets 16-bit tensors as they are. What it puts together must be alike. */
+  /** Whether an op gets tensors as they are stored. What it puts together must be alike. */
   #takesAsStored(op: string, inputs: readonly OpInput[]): boolean {
-    if (!this.#halfOps.has(op)) return false;
+    if (!this.#storageOps.has(op)) return false;
     if (op !== 'Concat') return true;
     return new Set((inputs as tf.TensorInfo[]).map((input) => this.storageOf(input))).size === 1;
   }
@@ -266,7 +282,7 @@ export class MenetBackend extends tf.KernelBackend {
   #wrap(output: NativeTensor): tf.TensorInfo {
     const { id, shape } = output;
     const { dtype: storage } = output;
-    const dtype = (isHalf(storage) ? 'float32' : storage) as tf.DataType;
+    const dtype = visibleTypes[storage] ?? (storage as tf.DataType);
     const size = tf.util.sizeFromShape(shape);
     const dataId = {};
     this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id, storage }));
@@ -279,9 +295,12 @@ export class MenetBackend extends tf.KernelBackend {
   }
 }
 
-function isHalf(dtype: NativeDType): boolean {
-  return dtype === 'bfloat16' || dtype === 'float16';
-}
+/** What TensorFlow.js takes tensors of narrower types for. */
+const visibleTypes: Partial<Record<NativeDType, tf.DataType>> = {
+  bfloat16: 'float32',
+  float16: 'float32',
+  uint8: 'int32',
+};
 
 /** The current backend if it is `menet`, of whichever copy of this package. */
 export function currentMenetBackend(): MenetBackend | undefined {

@@ -1,11 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { currentFusedOps } from './fused_ops.js';
+import { currentMenetBackend } from '../backend/menet_backend.js';
 import { reject } from '../errors.js';
+import { checkTensor } from './checks.js';
+import { currentFusedOps } from './fused_ops.js';
 import { markConstant } from './native_gradient.js';
 
 /** ImageNet's statistics of red, green and blue, on a scale of 0 to 1. */
 const means = [0.485, 0.456, 0.406] as const;
 const deviations = [0.229, 0.224, 0.225] as const;
+
+/** [N, H, W, 3] */
+export type ImagesShape = [images: number, height: number, width: number, channels: number];
 
 /** How the images of a batch are mixed: mixup within the whole image, CutMix by a whole share. */
 export interface Mix {
@@ -20,34 +25,63 @@ export interface Mix {
 /**
  * Images as networks take them: (pixel / 255 - mean) / deviation, with ImageNet's statistics
  * per channel; mixed in the same pass where `mix` says how.
- * @param pixels RGB bytes, row-major; read before this returns
+ * @param pixels RGB bytes, row-major, read before this returns; or what {@link uploadImages} gave
  * @param shape [N, H, W, 3]
  * @returns float32 of that shape; has no gradient
  * @throws InputError where the pixels are no bytes, the shape does not hold them or the mix does
  *   not fit it
  */
 export function normalizeImages(
-  pixels: Uint8Array,
-  shape: [number, number, number, number],
+  pixels: Uint8Array | tf.Tensor4D,
+  shape: ImagesShape,
   mix?: Mix,
 ): tf.Tensor4D {
-  if (!(pixels instanceof Uint8Array)) reject('normalizeImages: pixels', 'a Uint8Array', pixels);
-  if (shape.length !== 4 || shape[3] !== 3)
-    reject('normalizeImages: shape', '[N, H, W, 3]', `[${shape.join(', ')}]`);
-  if (tf.util.sizeFromShape(shape) !== pixels.length)
-    reject('normalizeImages: pixels', `${tf.util.sizeFromShape(shape)} bytes`, pixels.length);
+  if (pixels instanceof tf.Tensor) checkTensor('normalizeImages: pixels', pixels, shape, 'int32');
+  else checkPixels('normalizeImages', pixels, shape);
   if (mix) checkMix(mix, shape);
+  const input = pixels instanceof tf.Tensor ? uploadedOrBytes(pixels) : pixels;
   const ops = currentFusedOps();
-  if (ops === undefined) return normalizeImagesReference(pixels, shape, mix);
+  if (ops === undefined) return normalizeImagesReference(input as Uint8Array, shape, mix);
   const attributes = mix && { partners: mix.partners, share: mix.share, box: corners(mix) };
-  const [images] = ops.runFused('NormalizeImages', [{ bytes: pixels, shape }], attributes);
+  const source = input instanceof tf.Tensor ? input : { bytes: input, shape };
+  const [images] = ops.runFused('NormalizeImages', [source], attributes);
   return markConstant(images as tf.Tensor4D);
+}
+
+/**
+ * Brings images to the device while it computes what was started before, for
+ * {@link normalizeImages}: a byte for each value, where the backend is `menet`.
+ * @param pixels RGB bytes, row-major; shared memory must stay as it is until the promise resolves
+ * @param shape [N, H, W, 3]
+ * @returns int32 of that shape
+ * @throws InputError where the pixels are no bytes or the shape does not hold them
+ */
+export async function uploadImages(pixels: Uint8Array, shape: ImagesShape): Promise<tf.Tensor4D> {
+  checkPixels('uploadImages', pixels, shape);
+  const backend = currentMenetBackend();
+  if (backend === undefined) return tf.tensor4d(pixels, shape, 'int32');
+  const info = await backend.upload(pixels, shape);
+  return tf.engine().makeTensorFromTensorInfo(info, backend) as tf.Tensor4D;
+}
+
+/** Images that are not stored in bytes come to the host. */
+function uploadedOrBytes(images: tf.Tensor4D): tf.Tensor4D | Uint8Array {
+  if (currentMenetBackend()?.storageOf(images) === 'uint8') return images;
+  return Uint8Array.from(images.dataSync());
+}
+
+function checkPixels(op: string, pixels: Uint8Array, shape: ImagesShape): void {
+  if (!(pixels instanceof Uint8Array)) reject(`${op}: pixels`, 'a Uint8Array', pixels);
+  if (shape.length !== 4 || shape[3] !== 3)
+    reject(`${op}: shape`, '[N, H, W, 3]', `[${shape.join(', ')}]`);
+  if (tf.util.sizeFromShape(shape) !== pixels.length)
+    reject(`${op}: pixels`, `${tf.util.sizeFromShape(shape)} bytes`, pixels.length);
 }
 
 /** {@link normalizeImages} on the host. */
 export function normalizeImagesReference(
   pixels: Uint8Array,
-  shape: [number, number, number, number],
+  shape: ImagesShape,
   mix?: Mix,
 ): tf.Tensor4D {
   const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array];

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Batch, ImageLoader } from '../data/loader.js';
+import type { ImageLoader } from '../data/loader.js';
 import type { Model } from '../models/model.js';
 import { normalizeImages } from '../ops/normalize_images.js';
 import { softmaxCrossEntropy } from '../ops/softmax_cross_entropy.js';
@@ -7,6 +7,7 @@ import type { Precision } from '../precision.js';
 import { averages, countCorrect, emptyTotals } from './metrics.js';
 import { runPhase, type StepResult } from './phase.js';
 import type { Progress } from './progress.js';
+import { uploadAhead, type ReadyBatch } from './upload.js';
 import { DetailCollector, type ValidationDetails } from './validation_details.js';
 
 export interface Evaluation {
@@ -47,7 +48,8 @@ export async function evaluateModel(
   const totals = emptyTotals();
   const collector = options.details ? new DetailCollector(model.numClasses) : undefined;
   const started = performance.now();
-  await runPhase(loader.epoch(0), (batch) => evaluateBatch(model, batch, options, collector), {
+  const batches = uploadAhead(loader.epoch(0), options.imageSize);
+  await runPhase(batches, (batch) => evaluateBatch(model, batch, options, collector), {
     title,
     steps: loader.steps,
     totals,
@@ -67,7 +69,7 @@ export async function evaluateModel(
 
 async function evaluateBatch(
   model: Model,
-  batch: Batch,
+  batch: ReadyBatch,
   { imageSize, precision }: Pick<EvaluateOptions, 'imageSize' | 'precision'>,
   collector: DetailCollector | undefined,
 ): Promise<StepResult> {

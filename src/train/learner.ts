@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from '../data/loader.js';
 import type { Model } from '../models/model.js';
 import { clippingScale } from '../ops/gradient_norm.js';
 import { normalizeImages } from '../ops/normalize_images.js';
@@ -15,6 +14,7 @@ import { parameterGroups } from './parameter_groups.js';
 import type { StepResult } from './phase.js';
 import type { RunConfiguration } from './run_configuration.js';
 import { lossGradients } from './step.js';
+import type { ReadyBatch } from './upload.js';
 import { WeightAverage } from './weight_average.js';
 
 /** What changes when a model learns, and how: gradients of batches, then an update from them. */
@@ -43,7 +43,7 @@ export class Learner {
    * Adds the gradients of a batch to those of the next {@link update}.
    * @param number of the batch in its epoch, from 0
    */
-  async learn(batch: Batch, epoch: number, number: number): Promise<StepResult> {
+  async learn(batch: ReadyBatch, epoch: number, number: number): Promise<StepResult> {
     const { data, seed } = this.configuration;
     const { size, labels } = batch;
     const alphas = { mixup: data.mixup_alpha, cutmix: data.cutmix_alpha };
@@ -102,7 +102,7 @@ export class Learner {
   }
 
   /** Forward and backward; the caller disposes what it returns. */
-  private differentiate({ pixels, size, labels }: Batch, mix: BatchMix | undefined) {
+  private differentiate({ pixels, size, labels }: ReadyBatch, mix: BatchMix | undefined) {
     const { data, optimizer } = this.configuration;
     const { label_smoothing: labelSmoothing, precision, freeze_backbone } = optimizer;
     return tf.tidy(() => {

@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Batch } from '../data/loader.js';
 import { addBatch, averages, emptyTotals, type Correct, type Totals } from './metrics.js';
 import type { Progress, StepReport } from './progress.js';
 
@@ -34,9 +33,9 @@ export interface PhaseOptions {
  * time waited for data. Ends early after the step during which the signal came.
  * @param take what is done with a batch, given its number in the phase, from 0
  */
-export async function runPhase(
-  batches: AsyncIterable<Batch>,
-  take: (batch: Batch, number: number) => Promise<StepResult>,
+export async function runPhase<B extends { size: number }>(
+  batches: AsyncIterable<B>,
+  take: (batch: B, number: number) => Promise<StepResult>,
   options: PhaseOptions,
 ): Promise<void> {
   const { title, steps, firstStep = 0, batchesPerStep = 1, progress, signal } = options;

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
-import type { Batch, ImageLoader } from '../data/loader.js';
+import type { ImageLoader } from '../data/loader.js';
 import type { Model } from '../models/model.js';
 import type { CheckpointStore } from './checkpoint_store.js';
 import { DivergedError } from './diverged_error.js';
@@ -14,6 +14,7 @@ import { RunState } from './run_state.js';
 import { learningRate } from './schedule.js';
 import { captureTensors, restoreTensors } from './training_tensors.js';
 import type { EpochRecord } from './training_state.js';
+import { uploadAhead, type ReadyBatch } from './upload.js';
 import type { ValidationDetails } from './validation_details.js';
 
 export interface TrainerOptions {
@@ -148,7 +149,8 @@ export class Trainer {
     const { totals } = this.state;
     const { step: firstStep } = this.state.position;
     const { accumulate_steps: batchesPerStep, epochs } = configuration.optimizer;
-    const batches = train.epoch(epoch, firstStep * batchesPerStep);
+    const { image_size } = configuration.data;
+    const batches = uploadAhead(train.epoch(epoch, firstStep * batchesPerStep), image_size);
     await runPhase(batches, (batch, number) => this.trainBatch(batch, epoch, number), {
       title: `train ${epoch + 1}/${epochs}`,
       steps: this.stepsPerEpoch,
@@ -173,7 +175,7 @@ export class Trainer {
       );
   }
 
-  private async trainBatch(batch: Batch, epoch: number, number: number): Promise<StepResult> {
+  private async trainBatch(batch: ReadyBatch, epoch: number, number: number): Promise<StepResult> {
     const result = await this.learner.learn(batch, epoch, number);
     this.requireNumber('loss', result.loss, epoch);
     return result;

@@ -24,6 +24,36 @@ test('transfers larger than a staging block', () => {
   door.free(id);
 });
 
+describe('writeAsync', () => {
+  test.each([
+    ['shared memory', new SharedArrayBuffer((40 << 20) + 12)],
+    ['memory that is detached meanwhile', new ArrayBuffer((40 << 20) + 12)],
+  ])('writes what there was in %s, whoever frees the buffer', async (_, memory) => {
+    const bytes = new Uint8Array(memory).map((_, i) => i % 251);
+    const source = new Uint8Array(memory);
+    source.set(bytes);
+    const id = door.allocate(bytes.length + 4, 'cuda:0');
+    door.write(id, new Uint8Array(bytes.length + 4));
+    const same = door.view(id, 0, bytes.length + 4);
+    const written = door.writeAsync(id, source, 4);
+    door.free(id);
+    if (memory instanceof ArrayBuffer) structuredClone(memory, { transfer: [memory] });
+    await written;
+    const read = new Uint8Array(bytes.length);
+    door.read(same, read, 4);
+    expect(Buffer.compare(read, bytes)).toBe(0);
+    door.free(same);
+  });
+
+  test('checks its range', () => {
+    const id = door.allocate(8, 'cuda:0');
+    expect(() => door.writeAsync(id, new Uint8Array(8), 1)).toThrow(
+      'writeAsync: expected a range within 8 bytes, got 8 bytes at 1',
+    );
+    door.free(id);
+  });
+});
+
 describe('readAsync', () => {
   test('resolves to what the buffer held, whatever happens to it next', async () => {
     const id = upload();
