@@ -4,6 +4,7 @@ import { channelShuffleReference } from './channel_shuffle.js';
 import { checkArguments, checkChoice, checkGroups, checkTensor } from './checks.js';
 import { checkGroupedConv, groupedConvReference } from './grouped_conv.js';
 import { compressParameters, runUnit } from './native_unit.js';
+import { padOne } from './pad_one.js';
 
 /** Weights of {@link groupConvShuffleDepthwise}; c is the bottleneck's width. */
 export interface GroupConvShuffleDepthwiseParams {
@@ -93,5 +94,6 @@ export function depthwiseReference(
   weights: tf.Tensor4D,
   strides: 1 | 2,
 ): tf.Tensor4D {
-  return tf.depthwiseConv2d(x, weights, strides, 1);
+  const [padded, padding] = padOne(x);
+  return tf.depthwiseConv2d(padded, weights, strides, padding);
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type BatchNormParams, batchNormReference, checkBatchNorm } from './batch_norm.js';
 import { checkArguments, checkChoice, checkTensor } from './checks.js';
 import { branchParameters, runUnit } from './native_unit.js';
+import { padOne } from './pad_one.js';
 
 /** Weights of {@link mergeEvolve}; c is the bottleneck's width, `side` the merged one's. */
 export interface MergeEvolveParams {
@@ -83,7 +84,8 @@ export function mergeEvolveReference(
 ): tf.Tensor4D {
   const merged = tf.conv2d(h, params.merge, 1, 'valid');
   const mergedActive = tf.relu(batchNormReference(merged, params.bnMerge, training));
-  const mixed = tf.conv2d(mergedActive, params.conv, strides, 1);
+  const [padded, padding] = padOne(mergedActive);
+  const mixed = tf.conv2d(padded, params.conv, strides, padding);
   const mixedActive = tf.relu(batchNormReference(mixed, params.bnConv, training));
   const evolved = tf.conv2d(mixedActive, params.evolve, 1, 'valid');
   const gate = tf.sigmoid(batchNormReference(evolved, params.bnEvolve, training));

@@ -10,6 +10,7 @@ import { checkPrecision, type Precision, storageTypes } from '../precision.js';
 import { checkArguments, checkChoice, checkTensor } from './checks.js';
 import { currentFusedOps, type FusedOps } from './fused_ops.js';
 import { inferenceForm, isConstant, runGradient } from './native_gradient.js';
+import { padOne } from './pad_one.js';
 
 /** Weights of {@link stem}. */
 export interface StemParams {
@@ -59,8 +60,11 @@ export function stemReference(
   { conv, bn }: StemParams,
   { pooling = true, training = false }: StemOptions = {},
 ): tf.Tensor4D {
-  const active = tf.relu(batchNormReference(tf.conv2d(x, conv, 2, 1), bn, training));
-  return pooling ? tf.maxPool(active, 3, 2, 1) : active;
+  const [images, padding] = padOne(x);
+  const active = tf.relu(batchNormReference(tf.conv2d(images, conv, 2, padding), bn, training));
+  if (!pooling) return active;
+  const [windows, none] = padOne(active); // nothing is below a relu's zeros
+  return tf.maxPool(windows, 3, 2, none);
 }
 
 /** Images have no gradient, so that none is computed for them; other inputs do. */

@@ -9,7 +9,7 @@ import {
 } from '../../src/ops/softmax_cross_entropy.js';
 import { normalizeImages, normalizeImagesReference } from '../../src/ops/normalize_images.js';
 import { sgdUpdate } from '../../src/ops/sgd_update.js';
-import { stem } from '../../src/ops/stem.js';
+import { stem, stemReference } from '../../src/ops/stem.js';
 import { currentTensorflowOps } from '../../src/tensorflow/tensorflow_ops.js';
 import { testExpectedUnits } from '../ops/expected_units.js';
 
@@ -53,6 +53,13 @@ describe.skipIf(!folder)(title, () => {
     expect([...values]).toEqual([0, 0, 0, 0, 0]);
     expect([...shared.dataSync()]).toEqual([0, 0, 0, 0, 0]);
     expect(params.bn.mean.dataSync().every((mean) => mean !== 0)).toBe(true);
+  });
+
+  test.each([true, false])('the stem is that of stock operations, with pooling: %s', (pooling) => {
+    const found = stem(images(), stemParams(), { pooling });
+    const expected = stemReference(images(), stemParams(), { pooling });
+    expect(found.shape).toEqual(expected.shape);
+    expect(tf.max(tf.abs(tf.sub(found, expected))).dataSync()[0]).toBeLessThan(1e-5);
   });
 
   test('gradients leave no tensors behind', () => {
