@@ -1,5 +1,5 @@
-// `product`: a grouped 1x1 or 3x3 convolution of a unit on a GPU as a matrix product whose operands
-// are normalised as they are loaded, and the gradient of its weights.
+// `product`: a 3x3 convolution on a GPU, such as the stem's, as a matrix product whose operands are
+// normalised as they are loaded, and the gradient of its weights.
 #pragma once
 
 #include "cuda/matmul.h"
@@ -9,33 +9,6 @@
 namespace menet {
 
 // --- Operands of products: (pixel, k) on the left, (k, column) on the right.
-
-template <typename T>
-struct SourcePixels {
-  static constexpr bool kAlongDepth = true;
-  Source<T> in;
-  int64_t each;  // channels of a group
-  int64_t first = 0;
-
-  __device__ void select(int64_t group) { first = group * each; }
-  __device__ Compute<T> operator()(int64_t pixel, int64_t k) const {
-    return read(in, pixel, first + k);
-  }
-};
-
-// The same with pixels as the depth, for gradients of weights.
-template <typename T>
-struct SourceChannels {
-  static constexpr bool kAlongDepth = false;
-  Source<T> in;
-  int64_t each;
-  int64_t first = 0;
-
-  __device__ void select(int64_t group) { first = group * each; }
-  __device__ Compute<T> operator()(int64_t k, int64_t pixel) const {
-    return read(in, pixel, first + k);
-  }
-};
 
 // Input under output pixel and (tap, channel) of a 3x3 window.
 template <typename T, bool pixels_are_rows>
@@ -50,20 +23,6 @@ struct SourcePatches {
     const MapPixel p(pixels_are_rows ? row : k, map.out_height, map.out_width);
     const int64_t from = input_under(map, p, weight / in.channels);
     return from < 0 ? Compute<T>(0) : read(in, from, weight % in.channels);
-  }
-};
-
-template <typename T>
-struct GradientPixels {
-  static constexpr bool kAlongDepth = true;
-  Gradient<T> dz;
-  Shuffle shuffle;
-  int64_t each;
-  int64_t first = 0;
-
-  __device__ void select(int64_t group) { first = group * each; }
-  __device__ Compute<T> operator()(int64_t pixel, int64_t k) const {
-    return read(dz, pixel, shuffle.position(first + k));
   }
 };
 
@@ -108,19 +67,6 @@ struct GroupWeights {
   __device__ void select(int64_t batch) { group = batch; }
   __device__ T operator()(int64_t k, int64_t column) const {
     return weights[k * layout.groups * layout.channels + group * layout.channels + column];
-  }
-};
-
-template <typename T>
-struct TransposedWeights {
-  static constexpr bool kAlongDepth = true;
-  const T* weights;
-  WeightLayout layout;
-  int64_t group = 0;
-
-  __device__ void select(int64_t batch) { group = batch; }
-  __device__ T operator()(int64_t k, int64_t column) const {
-    return weights[column * layout.groups * layout.channels + group * layout.channels + k];
   }
 };
 
