@@ -270,6 +270,7 @@ class Addon : public Napi::Addon<Addon> {
       object.Set("memory", static_cast<double>(device.memory));
       object.Set("computeCapability", device.compute_capability);
       object.Set("driver", device.driver);
+      object.Set("libraries", device.libraries);
       devices.Set(i, object);
     }
     Napi::Object result = Napi::Object::New(env);

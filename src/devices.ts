@@ -13,6 +13,8 @@ export interface DeviceInfo {
   readonly computeCapability?: string;
   /** The newest version of CUDA that the driver knows, such as `13.0`. */
   readonly driver?: string;
+  /** NVIDIA's libraries that were found and are used beside the built-in kernels. */
+  readonly libraries?: string;
 }
 
 export interface Devices {
@@ -32,8 +34,9 @@ export function devices(): Devices {
   return { devices: found.map(describe), ...(whyNoCuda ? { whyNoCuda } : {}) };
 }
 
-function describe({ name, description, memory, computeCapability, driver }: NativeDevice) {
-  return name === 'cpu' ? { name } : { name, description, memory, computeCapability, driver };
+function describe({ libraries, ...device }: NativeDevice): DeviceInfo {
+  if (device.name === 'cpu') return { name: device.name };
+  return libraries ? { ...device, libraries } : device;
 }
 
 let chosen: string | undefined;

@@ -49,6 +49,7 @@ export interface NativeDevice {
   memory: number;
   computeCapability: string;
   driver: string;
+  libraries: string;
 }
 
 /** Native ops inside the libtensorflow that is loaded in this process. */

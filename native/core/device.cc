@@ -104,7 +104,7 @@ void apply_memory_limit(Device& device) {
 
 DeviceList list_devices() {
   DeviceList list{cuda_devices(), why_no_cuda()};
-  list.devices.insert(list.devices.begin(), {"cpu", "host", 0, "", ""});
+  list.devices.insert(list.devices.begin(), {"cpu", "host", 0, "", "", ""});
   return list;
 }
 

@@ -76,7 +76,8 @@ struct DeviceInfo {
   std::string description;  // the GPU's model
   size_t memory = 0;        // bytes
   std::string compute_capability;
-  std::string driver;  // the newest version of CUDA that it knows
+  std::string driver;     // the newest version of CUDA that it knows
+  std::string libraries;  // of NVIDIA's, that are used beside the built-in kernels
 };
 
 struct DeviceList {

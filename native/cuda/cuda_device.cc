@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "cuda/check.h"
+#include "cuda/cublas.h"
 #include "cuda/device_memory.h"
 #include "cuda/pinned.h"
 #include "cuda/probe.h"
@@ -212,7 +213,8 @@ std::vector<DeviceInfo> cuda_devices() {
     cudaDeviceProp p{};
     check(cudaGetDeviceProperties(&p, i), "devices");
     devices.push_back({"cuda:" + std::to_string(i), p.name, p.totalGlobalMem,
-                       std::to_string(p.major) + "." + std::to_string(p.minor), version(driver)});
+                       std::to_string(p.major) + "." + std::to_string(p.minor), version(driver),
+                       cublas_found()});
   }
   return devices;
 }

@@ -1,3 +1,4 @@
+#include "cuda/cublas.h"
 #include "cuda/matmul.h"
 #include "ops/batch_mat_mul.h"
 #include "ops/number_type.h"
@@ -36,9 +37,24 @@ void multiply(Call& call, const Product& p) {
   launch_deep_matmul(call, a, b, call.outputs[0].as<T>(), shape);
 }
 
+// Where both have all batches, or one.
+bool multiply_with_cublas(Call& call, const Product& p) {
+  const auto repeats = [&](int64_t batches) { return batches != p.batches && batches != 1; };
+  if (call.inputs[0].dtype != DType::kFloat32 || repeats(p.a_batches) || repeats(p.b_batches)) {
+    return false;
+  }
+  const bool done = multiply_with_cublas(
+      call.device(),
+      {call.inputs[0].as<float>(), call.inputs[1].as<float>(), call.outputs[0].as<float>(),
+       p.batches, p.rows, p.columns, p.depth, p.a_batches == p.batches ? p.rows * p.depth : 0,
+       p.b_batches == p.batches ? p.depth * p.columns : 0, p.transpose_a, p.transpose_b});
+  if (done) call.device().started(call.name());
+  return done;
+}
+
 const RegisterCuda batch_mat_mul("BatchMatMul", [](Call& call) {
   const Product p = product_of(call);
-  if (call.outputs[0].size() == 0) return;
+  if (call.outputs[0].size() == 0 || multiply_with_cublas(call, p)) return;
   with_float_type(call.inputs[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     if (p.transpose_a) {

@@ -188,7 +188,10 @@ test('the same input gives the same bits', () => {
   expect(made.run([2, 2]).y).toEqual(made.run([2, 2]).y);
 });
 
-test('the passes run where not even a pixel fits', () => {
+// A GPU's shared memory is what it is.
+const isShim = () => door.devices().devices[1]?.description === 'CPU shim';
+
+test.runIf(isShim())('the passes run where not even a pixel fits', () => {
   process.env.MENET_SHIM_SHARED = '48';
   try {
     const made = new Unit('MeUnit', unitShapes[1]!);
