@@ -63,6 +63,9 @@ class GpuPlace::Borrowed : public Device {
   std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) override {
     return gpu_.start_read(device, bytes);
   }
+  std::unique_ptr<PendingWrite> start_write(void* device, const void* host, size_t bytes) override {
+    return gpu_.start_write(device, host, bytes);
+  }
   void* stream() override { return gpu_.stream(); }
 
  private:
