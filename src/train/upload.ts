@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { currentMenetBackend } from '../backend/menet_backend.js';
 import type { Batch } from '../data/loader.js';
 import { uploadImages } from '../ops/normalize_images.js';
 
@@ -9,13 +10,15 @@ export interface ReadyBatch extends Omit<Batch, 'pixels'> {
 
 /**
  * The batches with their pixels on the device, where each is brought while the one before it is
- * computed with. A batch's pixels are freed when the next one is asked for.
+ * computed with; on other backends than `menet`, which take bytes from the host alone, as they are.
+ * A batch's pixels are freed when the next one is asked for.
  * @param imageSize side of the images, in pixels
  */
 export async function* uploadAhead(
   batches: AsyncIterable<Batch>,
   imageSize: number,
 ): AsyncIterableIterator<ReadyBatch> {
+  if (currentMenetBackend() === undefined) return yield* batches;
   let ready: (Omit<Batch, 'pixels'> & { pixels: tf.Tensor4D }) | undefined;
   try {
     for await (const batch of batches) {

@@ -28,15 +28,18 @@ describe.each(['menet', 'cpu'])('on %s', (backend) => {
   });
   afterEach(() => expect(tf.memory().numTensors).toBe(tensors));
 
-  it('batches come in order, one being on its way ahead', async () => {
+  it('batches come in order, uploaded one ahead on menet alone', async () => {
+    const ahead = backend === 'menet' ? 1 : 0;
     const asked: number[] = [];
     let expected = 0;
     for await (const { pixels, labels } of uploadAhead(batches(4, asked), side)) {
-      const tensor = pixels as tf.Tensor4D;
-      expect(new Set(tensor.dataSync())).toEqual(new Set([expected]));
-      expect(tensor.shape).toEqual([2, side, side, 3]);
+      const uploaded = pixels instanceof tf.Tensor;
+      expect(uploaded).toBe(backend === 'menet');
+      if (uploaded) expect(pixels.shape).toEqual([2, side, side, 3]);
+      const values = uploaded ? pixels.dataSync() : pixels;
+      expect(new Set(values)).toEqual(new Set([expected]));
       expect(labels[0]).toBe(expected++);
-      expect(asked).toHaveLength(Math.min(expected + 1, 4));
+      expect(asked).toHaveLength(Math.min(expected + ahead, 4));
       expect(tf.memory().numTensors).toBeLessThanOrEqual(tensors + 2);
     }
     expect(expected).toBe(4);
@@ -56,8 +59,9 @@ describe.each(['menet', 'cpu'])('on %s', (backend) => {
       for await (const { labels } of uploadAhead(broken(), side)) seen.push(labels[0]!);
     };
     await expect(all()).rejects.toThrow('no image');
-    expect(seen).toEqual([0]);
-    await expect(uploadAhead(batches(1), 31).next()).rejects.toThrow(
+    expect(seen).toEqual(backend === 'menet' ? [0] : [0, 1]);
+    const pixels = new Uint8Array(bytes);
+    await expect(uploadImages(pixels, [2, 31, 31, 3])).rejects.toThrow(
       'uploadImages: pixels: expected 5766 bytes, got 6144',
     );
   });
