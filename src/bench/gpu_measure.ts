@@ -84,8 +84,10 @@ export async function measureGpuCase(gpuCase: GpuCase, all: GpuDrivers): Promise
       const measurement: GpuMeasurement = (row.drivers[name] = {});
       const driver = all.get(name);
       const prepared = await prepareDriver(driver, gpuCase, seconds);
-      if (typeof prepared === 'string') measurement.unavailable = prepared;
-      else ready.push({ ...prepared, driver, measurement });
+      if (typeof prepared === 'string') {
+        measurement.unavailable = prepared;
+        await release(driver); // what it could make takes the others' memory
+      } else ready.push({ ...prepared, driver, measurement });
     }
     compareOutputs(ready, gpuCase);
     await timeRounds(ready, benchCase.batch);
@@ -93,8 +95,12 @@ export async function measureGpuCase(gpuCase: GpuCase, all: GpuDrivers): Promise
     if (gpuCase.kernels) row.kernels = await profileKernels(ready);
     return { ...row, ratio: bestRatio(row) };
   } finally {
-    for (const { driver } of ready) if (!driver.ended) await driver.ask({ type: 'release' });
+    for (const { driver } of ready) await release(driver);
   }
+}
+
+async function release(driver: DriverProcess): Promise<void> {
+  if (!driver.ended) await driver.ask({ type: 'release' });
 }
 
 /** Warmed up; or why it is not to be had. A process that failed does not keep the others. */
