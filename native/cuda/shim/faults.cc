@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "cuda/check.h"
+#include "cuda/shim/record.h"
 
 namespace menet::shim {
 
@@ -50,6 +51,7 @@ cudaError_t lost() {
 }
 
 bool starts_kernel() {
+  note(Event::kLaunch);
   const cudaError_t launch = reach(Site::kLaunch);
   const cudaError_t kernel = launch == cudaSuccess ? reach(Site::kKernel) : cudaSuccess;
   const std::lock_guard<std::mutex> lock(faults().mutex);

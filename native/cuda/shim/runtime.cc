@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "cuda/shim/faults.h"
+#include "cuda/shim/record.h"
 
 // Timed ones alone are objects; the others are null.
 struct CUevent_st {
@@ -91,7 +92,10 @@ cudaError_t cudaSetDevice(int device) {
   return device >= 0 && device < devices() ? menet::shim::lost() : cudaErrorInvalidDevice;
 }
 
-cudaError_t cudaDeviceSynchronize() { return menet::shim::lost(); }
+cudaError_t cudaDeviceSynchronize() {
+  menet::shim::note(menet::shim::Event::kDeviceWait);
+  return menet::shim::lost();
+}
 
 // All memory may be any device's: it is the first one's.
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void*) {
@@ -104,7 +108,10 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return menet::shim::lost(); }
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  menet::shim::note(menet::shim::Event::kStreamWait);
+  return menet::shim::lost();
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return menet::shim::lost(); }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
