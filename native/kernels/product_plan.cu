@@ -19,7 +19,9 @@ int halo_rows(const ProductShape& s, const ProductWork& work, int tile) {
   const auto width = static_cast<int>(work.back ? s.map.width : s.map.out_width);
   const auto other = static_cast<int>(work.back ? s.map.out_width : s.map.width);
   const int lines = (tile + width - 2) / width;
-  const int around = work.back ? lines / stride + 3 : lines * stride + 3;
+  // An image of odd height has more lines of output than half of its own.
+  const auto height = static_cast<int>(s.map.height), out = static_cast<int>(s.map.out_height);
+  const int around = work.back ? lines * out / height + 3 : lines * stride + 3;
   return around * other + 1;
 }
 

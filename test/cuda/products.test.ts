@@ -144,10 +144,10 @@ interface Case {
 }
 
 /** Three groups of 13 channels, so that rows are no multiple of a vector. */
-const meUnit = (strides: number): Case => ({
+const meUnit = (strides: number, map = [1, 9, 11]): Case => ({
   op: 'MeUnit',
   inputs: [
-    values([1, 9, 11, 84], 1),
+    values([...map, 84], 1),
     values([1, 1, 28, 39], 2),
     ...norm(39, 3),
     values([3, 3, 39, 1], 4),
@@ -220,6 +220,18 @@ describe('little shared memory cuts products up, and changes nothing', () => {
   test('too little of it is an error that says so', () => {
     process.env.MENET_SHIM_SHARED = '4';
     expect(() => forwardAndBack(meUnit(1), 'cuda:0')).toThrow('whose tiles fit into shared memory');
+  });
+});
+
+test.each([
+  [9, 3, 3],
+  [30, 3, 1],
+  [30, 1, 3],
+])('a tile of products reaches over %i images of %i x %i pixels', (...map) => {
+  const unit = meUnit(2, map);
+  const expected = forwardAndBack(unit, 'cpu');
+  forwardAndBack(unit, 'cuda:0').forEach(({ data }, k) => {
+    expect(error(data, expected[k]!.data), `output ${String(k)}`).toBeLessThan(2e-5);
   });
 });
 
