@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include <mutex>
+
 #include "core/op.h"
 #include "cuda/check.h"
 #include "cuda/profile.h"
@@ -50,9 +52,16 @@ void start_kernel(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t 
                   Parameters... arguments) {
   constexpr size_t kWithoutAsking = 48 << 10;
   if (grid.shared > kWithoutAsking) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(grid.shared)),
-          "shared memory");
+    // Never lowered: another thread may be about to start the kernel with more.
+    static std::mutex& mutex = *new std::mutex;
+    const std::lock_guard<std::mutex> lock(mutex);
+    cudaFuncAttributes known{};
+    check(cudaFuncGetAttributes(&known, kernel), "shared memory");
+    const auto wanted = static_cast<int>(grid.shared);
+    if (known.maxDynamicSharedSizeBytes < wanted) {
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, wanted),
+            "shared memory");
+    }
   }
   kernel<<<grid.blocks, grid.threads, grid.shared, stream>>>(arguments...);
 }
