@@ -59,19 +59,19 @@ const Library& library() {
   return loaded;
 }
 
-// One of each device's own, on its stream; null where cuBLAS has none to give.
+// One for each device's stream, whoever lends the device; null where cuBLAS has none to give.
 Handle handle_of(Device& device) {
   static std::mutex& mutex = *new std::mutex;
-  static auto& handles = *new std::map<Device*, Handle>;
+  static auto& handles = *new std::map<cudaStream_t, Handle>;
   const std::lock_guard<std::mutex> lock(mutex);
   const auto stream = static_cast<cudaStream_t>(device.stream());  // makes the device current
-  const auto known = handles.find(&device);
+  const auto known = handles.find(stream);
   if (known != handles.end()) return known->second;
   Handle handle = nullptr;
   if (library().create(&handle) != kSuccess || library().set_stream(handle, stream) != kSuccess) {
     handle = nullptr;
   }
-  return handles[&device] = handle;
+  return handles[stream] = handle;
 }
 
 bool fits(const BlasProduct& p) {
