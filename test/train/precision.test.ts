@@ -11,7 +11,9 @@ import { createModel } from '../../src/models/model.js';
 import { readLog } from '../../src/report/log_file.js';
 import { RunRecorder } from '../../src/report/recorder.js';
 import type { Precision } from '../../src/precision.js';
+import { evaluateModel } from '../../src/train/evaluate.js';
 import { Learner } from '../../src/train/learner.js';
+import { predictImage, type Prediction } from '../../src/train/predict.js';
 import { readOptimizerConfig, type OptimizerConfig } from '../../src/train/optimizer_config.js';
 import { silentProgress } from '../../src/train/progress.js';
 import { trainNetwork, type SessionOptions } from '../../src/train/session.js';
@@ -85,6 +87,36 @@ describe('a run in fp16', () => {
     await tf.setBackend('menet');
   });
 });
+
+it.each(['bf16', 'fp16'] as const)(
+  'images are evaluated and predicted in %s',
+  async (precision) => {
+    const { data, model: config } = session('', {}, {});
+    const model = createModel(config, { seed: 1 });
+    const images = await scanImageFolder(data.valid_root);
+    const loader = new ImageLoader(images, {
+      ...{ batchSize: 8, imageSize: 32, workers: 0, seed: 1 },
+      ...{ transform: 'evaluate', shuffle: false },
+    });
+    const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * i) % 251);
+    const image = { pixels, height: 32, width: 32 };
+    const evaluate = async (precision?: Precision) => {
+      const options = { title: '', imageSize: 32, progress: silentProgress, precision };
+      const { loss } = await evaluateModel(model, loader, options);
+      const [{ probability }] = (await predictImage(model, image, 1, precision)) as [Prediction];
+      return { loss, probability };
+    };
+    const exact = await evaluate();
+    expect(await evaluate('float32')).toMatchObject(exact);
+    const found = await evaluate(precision);
+    for (const key of ['loss', 'probability'] as const) {
+      expect(found[key], key).not.toBe(exact[key]);
+      expect(found[key] / exact[key], key).toBeCloseTo(1, 1);
+    }
+    await loader.close();
+    model.dispose();
+  },
+);
 
 describe('the shapes of the demo are learnt', () => {
   const precisions = ['float32', 'bf16', 'fp16'] as const;

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { currentMenetBackend } from '../../src/backend/menet_backend.js';
+import { currentMenetBackend, MenetBackend } from '../../src/backend/menet_backend.js';
 import '../../src/backend/register.js';
 import type { Batch } from '../../src/data/loader.js';
+import { native } from '../../src/native.js';
 import { normalizeImages, uploadImages } from '../../src/ops/normalize_images.js';
 import { uploadAhead } from '../../src/train/upload.js';
 
@@ -88,4 +89,13 @@ describe.each(['menet', 'cpu'])('on %s', (backend) => {
     expect(stored).toBe(backend === 'menet' ? 'uint8' : undefined);
     tf.dispose([uploaded, int32]);
   });
+});
+
+it('a batch that the device does not take leaves nothing there', async () => {
+  const door = native();
+  const writeAsync = () => Promise.reject(new Error('no memory'));
+  const backend = new MenetBackend(Object.create(door, { writeAsync: { value: writeAsync } }));
+  const { buffers } = door.memory();
+  await expect(backend.upload(new Uint8Array(12), [1, 2, 2, 3])).rejects.toThrow('no memory');
+  expect(door.memory().buffers).toBe(buffers);
 });
