@@ -86,6 +86,23 @@ describe.skipIf(!existsSync(fakeLibrary('fake')))('inside a stand-in for TensorF
       expect(norm.dataSync()[0]).toBeCloseTo(Math.sqrt(55), 6);
     });
 
+    test('an input without elements, whose pointer is null there, is given', () => {
+      const x = { shape: [0, 3], dtype: 'float32' as const };
+      const { name, message } = testNative.tensorflow.prepare(
+        'Identity',
+        [x],
+        {},
+        [],
+        packageVersion(),
+      );
+      const call = { shape: [message.length], dtype: 'int32', values: message };
+      const counts = { floats: 1, ints: 0, bytes: 0, outputs: 1 };
+      const inputs = [call, { ...x, values: new Float32Array() }];
+      expect(fake.run(name, place, counts, inputs)).toEqual([
+        { shape: [0, 3], values: new Float32Array() },
+      ]);
+    });
+
     test('what is updated in place is one more output, by attributes of each call', () => {
       const p = tf.variable(tf.tensor1d([1, 2, 3]));
       const before = p.clone();
