@@ -42,6 +42,13 @@ const { values: flags } = parseArgs({
     out: { type: 'string' },
   },
 });
+
+function numberOf(name) {
+  const number = Number(flags[name]);
+  if (!(number > 0)) throw new Error(`--${name}: expected a number > 0, got "${flags[name]}"`);
+  return number;
+}
+
 const { runGpuBench } = await import(built);
 const date = new Date().toISOString().slice(0, 16).replace(':', '');
 try {
@@ -51,8 +58,8 @@ try {
     output: path.resolve(flags.out ?? path.join(root, `bench/results/${date}-gpu.json`)),
     commit: commit(),
     only: flags.only,
-    maxBatch: flags['max-batch'] === undefined ? undefined : Number(flags['max-batch']),
-    budget: Number(flags.budget),
+    maxBatch: flags['max-batch'] === undefined ? undefined : numberOf('max-batch'),
+    budget: numberOf('budget'),
   });
   if (failures.length > 0) throw new Error(`${failures.length} cases failed`);
 } catch (error) {
