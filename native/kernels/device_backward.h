@@ -3,19 +3,12 @@
 #pragma once
 
 #include "kernels/device_depthwise.h"
+#include "kernels/device_join.h"
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
 #include "kernels/gradient_product.h"
 
 namespace menet {
-
-template <typename S>
-struct MaskedAt {
-  Gradient<S> dz;
-  __device__ Compute<S> operator()(int64_t pixel, int64_t c) const {
-    return masked_at(dz, pixel, c);
-  }
-};
 
 template <typename S>
 struct GradientAt {
@@ -74,8 +67,8 @@ Gradient<S> behind_join(Call& call, const BatchNorm<T>& bn, const DeviceNormaliz
   da.mask = y;
   da.z = z;
   da.mean = n.mean;
-  const TileSums<T> sums = make_tile_sums<T>(call, pixels, bn.channels);
-  launch_tile_map<T>(call, MaskedAt<S>{da}, SumEnd<S>{da, sums}, pixels, bn.channels);
+  TileSums<T> sums = make_tile_sums<T>(call, pixels, bn.channels);
+  launch_masked_sums(call, da, sums);
   Gradient<S> dz = behind<S>(call, bn, n, sums, unshuffled(bn.channels), out, dy, z);
   dz.da_stride = stride;
   dz.mask = y;

@@ -75,20 +75,4 @@ struct GradientEnd {
   }
 };
 
-// The sums of da alone, which lies there.
-template <typename S>
-struct SumEnd {
-  using T = Compute<S>;
-  Gradient<S> dz;
-  TileSums<T> sums;
-
-  template <typename Part>
-  __device__ void operator()(Part& part, int64_t first, int64_t count) const {
-    part.write_products(sums, first, count, [&](int i, int j) {
-      const int64_t c = first + part.columns[j];
-      return static_cast<T>(dz.z[part.pixel(i) * dz.channels + c]) - dz.mean[c];
-    });
-  }
-};
-
 }  // namespace menet

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/device_depthwise.h"
+#include "kernels/device_join.h"
 #include "kernels/device_product.h"
 #include "kernels/device_tile_map.h"
 #include "kernels/forward_product.h"
@@ -13,25 +14,6 @@ struct SourceAt {
   Source<S> in;
   __device__ Compute<S> operator()(int64_t pixel, int64_t c) const { return read(in, pixel, c); }
 };
-
-// y = relu(bn(z) + residual), the residual being of y's stride, or null.
-template <typename S>
-__global__ void join(Source<S> in, const S* residual, S* y, int64_t stride, int64_t count) {
-  using T = Compute<S>;
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int64_t pixel = e / in.channels, c = e % in.channels, at = pixel * stride + c;
-    T v = read(in, pixel, c);
-    if (residual != nullptr) v += static_cast<T>(residual[at]);
-    y[at] = static_cast<S>(v > 0 ? v : T(0));
-  }
-}
-
-template <typename S>
-void launch_join(const Call& call, const Source<S>& in, const S* residual, S* y, int64_t stride,
-                 int64_t pixels) {
-  const int64_t count = pixels * in.channels;
-  launch(call, join<S>, grid_for(count), in, residual, y, stride, count);
-}
 
 // Runs a pass that gives z with pass(moments), which may set moments.tile. Its normalisation
 // follows from them, and goes to `statistics`; where that is null, it is the running one.

@@ -1,3 +1,4 @@
+#include "kernels/device_average_pool.h"
 #include "kernels/device_backward.h"
 #include "kernels/unit_cuda.h"
 #include "kernels/unit_sources.h"
@@ -5,25 +6,6 @@
 namespace menet {
 
 namespace {
-
-// d_x of average_pool: dy where y > 0, both of stride `stride` and from channel `first` on.
-template <typename S>
-__global__ void average_pool_gradient(const S* dy, const S* y, int64_t stride, int64_t first,
-                                      int64_t channels, Map map, S* d_x, int64_t count) {
-  using T = Compute<S>;
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int64_t pixel = e / channels, c = e % channels;
-    const MapPixel p(pixel, map.height, map.width);
-    T sum = 0;
-    for (int64_t tap = 0; tap < 9; ++tap) {
-      const int64_t from = output_over(map, p, tap);
-      if (from < 0) continue;
-      const int64_t at = from * stride + first + c;
-      if (static_cast<T>(y[at]) > 0) sum += static_cast<T>(dy[at]);
-    }
-    d_x[e] = static_cast<S>(sum / T(9));
-  }
-}
 
 // The passes of the gradient, last convolution first.
 template <typename S>
@@ -52,9 +34,7 @@ class Backward {
       compress(depthwise(residual, merged));
     } else {
       merge(merged);
-      launch_tile_map<T>(call_, GradientAt<S>{residual},
-                         StoreEnd<S>{g_.z2, u_.width, unshuffled(u_.width), {}}, u_.out_pixels(),
-                         u_.width);
+      launch_store_gradient(call_, residual, g_.z2, u_.out_pixels());
     }
   }
 
@@ -159,9 +139,8 @@ class Backward {
   void compress(const Gradient<S>& dz1) {
     GradientEnd<S> end = gradient_end(call_, raw<S>(t_.x, u_.in_channels), g_.x, u_.pixels());
     if (u_.expanded > 0 && down_) {
-      const int64_t count = u_.pixels() * u_.in_channels;
-      launch(call_, average_pool_gradient<S>, grid_for(count), dy_, static_cast<const S*>(t_.y),
-             y_stride_, u_.expanded, u_.in_channels, u_.map, g_.x, count);
+      launch_average_pool_gradient(call_, dy_, static_cast<const S*>(t_.y), y_stride_, u_.expanded,
+                                   u_.in_channels, u_.map, g_.x, u_.pixels());
       end.accumulate = true;
     } else if (u_.expanded > 0) {
       end.residual = dy_;

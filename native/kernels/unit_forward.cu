@@ -1,3 +1,4 @@
+#include "kernels/device_average_pool.h"
 #include "kernels/device_forward.h"
 #include "kernels/unit_cuda.h"
 #include "kernels/unit_inference.h"
@@ -6,23 +7,6 @@
 namespace menet {
 
 namespace {
-
-// Average of 3x3 with padding 1, which counts, and relu, into channels of y from `first` on.
-template <typename S>
-__global__ void average_pool(const S* x, int64_t channels, Map map, S* y, int64_t stride,
-                             int64_t first, int64_t count) {
-  using T = Compute<S>;
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int64_t pixel = e / channels, c = e % channels;
-    const MapPixel p(pixel, map.out_height, map.out_width);
-    T sum = 0;
-    for (int64_t tap = 0; tap < 9; ++tap) {
-      const int64_t from = input_under(map, p, tap);
-      if (from >= 0) sum += static_cast<T>(x[from * channels + c]);
-    }
-    y[pixel * stride + first + c] = static_cast<S>(sum > 0 ? sum / T(9) : T(0));
-  }
-}
 
 template <typename S>
 class Forward {
@@ -41,9 +25,7 @@ class Forward {
     if (u_.side > 0) branch();
     if (u_.expanded > 0) return expand();
     if (t_.y == nullptr) return;
-    const StoreEnd<S> end{t_.y, u_.width, unshuffled(u_.width), {}};
-    launch_tile_map<T>(call_, SourceAt<S>{residual_source(u_, t_, n_)}, end, u_.out_pixels(),
-                       u_.width);
+    u_.side > 0 ? store_residual<true>() : store_residual<false>();
   }
 
  private:
@@ -128,6 +110,12 @@ class Forward {
               unshuffled(u_.width), n_.evolve);
   }
 
+  template <bool gated>
+  void store_residual() {
+    const Join<S, gated> store{residual_source(u_, t_, n_), nullptr, t_.y, u_.width, false};
+    launch_join(call_, store, u_.out_pixels());
+  }
+
   void expand() {
     const bool down = u_.map.stride == 2;
     const int64_t pixels = u_.out_pixels();
@@ -136,8 +124,10 @@ class Forward {
     const Source<S> in = residual_source(u_, t_, n_);
     if (training()) {
       pointwise(in, u_.expand, pixels, t_.z3, unshuffled(u_.expanded), n_.expand);
-      launch_join(call_, normalized<S>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
-                  stride, pixels);
+      launch_join(call_,
+                  Join<S>{normalized<S>(t_.z3, u_.expanded, n_.expand, false), shortcut, t_.y,
+                          stride, true},
+                  pixels);
     } else {
       const auto n = running_normalization(call_, u_.expand.bn, unshuffled(u_.expanded));
       ProductEnd<S> end{t_.y,     stride,  unshuffled(u_.expanded), {}, n.mean, n.scale,
@@ -145,8 +135,7 @@ class Forward {
       launch_pointwise(call_, in, u_.expand.weights, u_.expand.layout, end, pixels);
     }
     if (!down) return;
-    launch(call_, average_pool<S>, grid_for(pixels * u_.in_channels), t_.x, u_.in_channels, u_.map,
-           t_.y, stride, u_.expanded, pixels * u_.in_channels);
+    launch_average_pool(call_, t_.x, u_.in_channels, u_.map, t_.y, stride, u_.expanded, pixels);
   }
 
   Call& call_;

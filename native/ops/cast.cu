@@ -1,5 +1,5 @@
 // Cast on CUDA, with cast.cc's conversions.
-#include "cuda/launch.h"
+#include "cuda/vectors.h"
 #include "ops/number_type.h"
 
 namespace menet {
@@ -34,9 +34,9 @@ __device__ Y convert(X x) {
 }
 
 template <typename X, typename Y>
-__global__ void convert_all(const X* x, Y* y, int64_t n) {
-  for (int64_t i = grid_begin(); i < n; i += grid_step()) y[i] = convert<X, Y>(x[i]);
-}
+struct Conversion {
+  __device__ Y operator()(X x) const { return convert<X, Y>(x); }
+};
 
 template <typename Body>
 void with_type(DType dtype, Body&& body) {
@@ -52,7 +52,7 @@ const RegisterCuda cast("Cast", [](Call& call) {
     with_type(y.dtype, [&](auto to) {
       using X = decltype(from);
       using Y = decltype(to);
-      launch(call, convert_all<X, Y>, grid_for(x.size()), x.as<X>(), y.as<Y>(), x.size());
+      launch_flat(call, Conversion<X, Y>(), x.size(), y.as<Y>(), x.as<const X>());
     });
   });
 });

@@ -36,8 +36,8 @@ void run(Call& call) {
         launch_pointwise(call, hidden, s.pointwise.weights, layout, end, pixels);
         moments = end.moments;
       });
-  launch_join(call, normalized<S>(z2, s.out(), n2, false), static_cast<const S*>(nullptr), y,
-              s.out(), pixels);
+  launch_join(call, Join<S>{normalized<S>(z2, s.out(), n2, false), nullptr, y, s.out(), true},
+              pixels);
 }
 
 template <typename S, typename T = Compute<S>>

@@ -1,4 +1,5 @@
 // The functions of elementwise_binary.cc on CUDA.
+#include "cuda/vectors.h"
 #include "cuda/walk.h"
 #include "ops/broadcast.h"
 #include "ops/number_type.h"
@@ -120,13 +121,20 @@ struct LogicalOr {
   }
 };
 
-// One stride describes each input: 1, or 0 where it repeats one element.
-template <typename F, typename T, typename Y>
-__global__ void map_rows(const T* a, int64_t a_step, const T* b, int64_t b_step, Y* y, int64_t n) {
-  for (int64_t i = grid_begin(); i < n; i += grid_step()) {
-    y[i] = F::of(a[i * a_step], b[i * b_step]);
+template <typename F>
+struct Pairs {
+  template <typename T>
+  __device__ auto operator()(T a, T b) const {
+    return F::of(a, b);
   }
-}
+};
+
+// One of the inputs is a single element, at `one`.
+template <typename F, typename T, bool first>
+struct WithOne {
+  const T* one;
+  __device__ auto operator()(T x) const { return first ? F::of(*one, x) : F::of(x, *one); }
+};
 
 template <typename F, typename T, typename Y>
 __global__ void map_walk(const T* a, const T* b, Y* y, int64_t n, Walk<2> walk) {
@@ -140,12 +148,13 @@ __global__ void map_walk(const T* a, const T* b, Y* y, int64_t n, Walk<2> walk) 
 template <typename F, typename T, typename Y>
 void run(Call& call) {
   const Broadcast broadcast(call.inputs[0].shape, call.inputs[1].shape, call.outputs[0].shape);
-  const T *a = call.inputs[0].as<T>(), *b = call.inputs[1].as<T>();
+  const T *a = call.inputs[0].as<const T>(), *b = call.inputs[1].as<const T>();
   Y* y = call.outputs[0].as<Y>();
   const int64_t n = call.outputs[0].size();
   if (broadcast.sizes().size() == 1) {
-    return launch(call, map_rows<F, T, Y>, grid_for(n), a, broadcast.a_step(), b,
-                  broadcast.b_step(), y, n);
+    if (broadcast.a_step() == 0) return launch_flat(call, WithOne<F, T, true>{a}, n, y, b);
+    if (broadcast.b_step() == 0) return launch_flat(call, WithOne<F, T, false>{b}, n, y, a);
+    return launch_flat(call, Pairs<F>(), n, y, a, b);
   }
   Walk<2> walk;
   for (size_t d = 0; d < broadcast.sizes().size(); ++d) {
@@ -197,16 +206,22 @@ template <typename T>
 struct Addends {
   const T* of[kMostAddends];
   int count;
+  bool aligned;
 };
 
 // y = the sum of the addends, in their order.
-template <typename T>
+template <int kEach, typename T>
 __global__ void add_all(Addends<T> addends, T* y, int64_t n) {
-  for (int64_t i = grid_begin(); i < n; i += grid_step()) {
-    T sum = addends.of[0][i];
-    for (int k = 1; k < addends.count; ++k) sum = Add::of(sum, addends.of[k][i]);
-    y[i] = sum;
-  }
+  for_each_flat<kEach>(n, addends.aligned, [&](int64_t at, int count, bool whole) {
+    auto sum = load_vector<kEach>(addends.of[0], at, count, whole);
+#pragma unroll 4
+    for (int k = 1; k < addends.count; ++k) {
+      const auto more = load_vector<kEach>(addends.of[k], at, count, whole);
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) sum.of[i] = Add::of(sum.of[i], more.of[i]);
+    }
+    store_vector(y, at, sum, count, whole);
+  });
 }
 
 template <typename T>
@@ -219,7 +234,11 @@ void add_n(Call& call) {
     while (addends.count < kMostAddends && next < call.inputs.size()) {
       addends.of[addends.count++] = call.inputs[next++].as<T>();
     }
-    launch(call, add_all<T>, grid_for(n), addends, y, n);
+    constexpr int kEach = kVectorBytes / static_cast<int>(sizeof(T));
+    addends.aligned = std::all_of(addends.of, addends.of + addends.count,
+                                  [](const T* p) { return begins_aligned(p, kEach); }) &&
+                      begins_aligned(y, kEach);
+    launch(call, add_all<kEach, T>, grid_for(ceil_div(n, kEach)), addends, y, n);
   }
 }
 

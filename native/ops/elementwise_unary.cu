@@ -1,6 +1,6 @@
-// The functions of elementwise_unary.cc on CUDA, four elements a thread.
-#include "cuda/launch.h"
+// The functions of elementwise_unary.cc on CUDA.
 #include "cuda/math.h"
+#include "cuda/vectors.h"
 #include "ops/number_type.h"
 
 namespace menet {
@@ -118,31 +118,18 @@ struct Tanh {
   }
 };
 
-constexpr int kEach = 4;  // elements that a thread has in flight
-
 template <typename F, typename T>
-__global__ void map(const T* x, T* y, int64_t n, T parameter) {
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x * kEach + threadIdx.x;
-  T values[kEach];
-#pragma unroll
-  for (int k = 0; k < kEach; ++k) {
-    const int64_t i = first + k * blockDim.x;
-    values[k] = i < n ? x[i] : T(0);
-  }
-#pragma unroll
-  for (int k = 0; k < kEach; ++k) {
-    const int64_t i = first + k * blockDim.x;
-    if (i < n) y[i] = F::of(values[k], parameter);
-  }
-}
+struct With {
+  T parameter;
+  __device__ T operator()(T x) const { return F::of(x, parameter); }
+};
 
 template <typename F, typename T>
 void run(Call& call) {
   const Tensor& x = call.inputs[0];
   const double parameter = call.attributes.has("alpha") ? call.attributes.number("alpha") : 0;
-  const Grid grid{dim3(static_cast<unsigned>(ceil_div(x.size(), 256 * kEach))), dim3(256)};
-  launch(call, map<F, T>, grid, x.as<T>(), call.outputs[0].as<T>(), x.size(),
-         static_cast<T>(parameter));
+  launch_flat(call, With<F, T>{static_cast<T>(parameter)}, x.size(), call.outputs[0].as<T>(),
+              x.as<const T>());
 }
 
 template <typename F>
@@ -176,12 +163,13 @@ const RegisterCuda unary_ops[] = {
 };
 
 template <typename T>
-__global__ void clip(const T* x, T* y, int64_t n, T low, T high) {
-  for (int64_t i = grid_begin(); i < n; i += grid_step()) {
-    const T above = x[i] < low ? low : x[i];
-    y[i] = above > high ? high : above;
+struct Clip {
+  T low, high;
+  __device__ T operator()(T x) const {
+    const T above = x < low ? low : x;
+    return above > high ? high : above;
   }
-}
+};
 
 void cuda_clip(Call& call) {
   const Tensor& x = call.inputs[0];
@@ -189,8 +177,8 @@ void cuda_clip(Call& call) {
   const double high = call.attributes.number("clipValueMax");
   with_float_type(x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch(call, clip<T>, grid_for(x.size()), x.as<T>(), call.outputs[0].as<T>(), x.size(),
-           static_cast<T>(low), static_cast<T>(high));
+    launch_flat(call, Clip<T>{static_cast<T>(low), static_cast<T>(high)}, x.size(),
+                call.outputs[0].as<T>(), x.as<const T>());
   });
 }
 

@@ -1,4 +1,4 @@
-#include "cuda/launch.h"
+#include "cuda/vectors.h"
 #include "ops/fill.h"
 #include "ops/number_type.h"
 
@@ -7,16 +7,17 @@ namespace menet {
 namespace {
 
 template <typename T>
-__global__ void set_all(T* y, int64_t n, T value) {
-  for (int64_t i = grid_begin(); i < n; i += grid_step()) y[i] = value;
-}
+struct Constant {
+  T value;
+  __device__ T operator()() const { return value; }
+};
 
 }  // namespace
 
 void fill_cuda(const Call& call, const Tensor& y, double value) {
   with_storage_type(y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch(call, set_all<T>, grid_for(y.size()), y.as<T>(), y.size(), static_cast<T>(value));
+    launch_flat(call, Constant<T>{static_cast<T>(value)}, y.size(), y.as<T>());
   });
 }
 

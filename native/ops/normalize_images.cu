@@ -1,17 +1,11 @@
 // NormalizeImages on CUDA: the first kernel behind a batch's copy, mixing in the same pass.
 #include <vector>
 
-#include "cuda/launch.h"
+#include "kernels/pixel_vectors.h"
 
 namespace menet {
 
 namespace {
-
-__device__ float normalized(uint8_t byte, int channel) {
-  const float mean = channel == 0 ? 0.485f : channel == 1 ? 0.456f : 0.406f;
-  const float deviation = channel == 0 ? 0.229f : channel == 1 ? 0.224f : 0.225f;
-  return (static_cast<float>(byte) / 255.0f - mean) / deviation;
-}
 
 // The box of each image in which `share` of its partner counts.
 struct Mix {
@@ -20,23 +14,55 @@ struct Mix {
   float share = 0;
 };
 
-__global__ void normalize(const uint8_t* in, float* out, int64_t height, int64_t width, Mix mix,
-                          int64_t count) {
-  const int64_t image_size = height * width * 3;
-  for (int64_t e = grid_begin(); e < count; e += grid_step()) {
-    const int channel = static_cast<int>(e % 3);
-    float value = normalized(in[e], channel);
-    if (mix.partners != nullptr) {
-      const int64_t image = e / image_size, at = e - image * image_size;
-      const int64_t y = at / 3 / width, x = at / 3 % width;
-      if (y >= mix.top && y < mix.bottom && x >= mix.left && x < mix.right) {
-        const float other = normalized(in[mix.partners[image] * image_size + at], channel);
-        value = (1 - mix.share) * value + mix.share * other;
+struct Normalize {
+  const uint8_t* in;
+  float* out;
+  int height, width;
+  Mix mix;
+
+  template <int kEach>
+  class Lane {
+   public:
+    __device__ Lane(const Normalize& op, const VectorStrand& strand) : op_(op) {
+#pragma unroll
+      for (int k = 0; k < kEach; ++k) {
+        const int channel = strand.channel(k);
+        mean_[k] = channel == 0 ? 0.485f : channel == 1 ? 0.456f : 0.406f;
+        deviation_[k] = channel == 0 ? 0.229f : channel == 1 ? 0.224f : 0.225f;
       }
     }
-    out[e] = value;
-  }
-}
+
+    __device__ Vector<uint8_t, kEach> load(const VectorPlace& p) const {
+      return load_vector<kEach>(op_.in, p.at(3), p.count, p.whole);
+    }
+
+    __device__ void finish(const VectorPlace& p, const Vector<uint8_t, kEach>& bytes) const {
+      Vector<float, kEach> values;
+#pragma unroll
+      for (int k = 0; k < kEach; ++k) {
+        values.of[k] = normalized(bytes.of[k], k);
+        if (op_.mix.partners != nullptr && k < p.count) mix(p, k, values.of[k]);
+      }
+      store_vector(op_.out, p.at(3), values, p.count, p.whole);
+    }
+
+   private:
+    __device__ float normalized(uint8_t byte, int k) const {
+      return (static_cast<float>(byte) / 255.0f - mean_[k]) / deviation_[k];
+    }
+
+    __device__ void mix(const VectorPlace& p, int k, float& value) const {
+      const Mix& m = op_.mix;
+      const ImagePixel at(p.pixel + (p.offset + k) / 3, op_.height, op_.width);
+      if (at.y < m.top || at.y >= m.bottom || at.x < m.left || at.x >= m.right) return;
+      const int64_t other = (m.partners[at.image] - at.image) * op_.height * op_.width * 3;
+      value = (1 - m.share) * value + m.share * normalized(op_.in[p.at(3) + k + other], k);
+    }
+
+    const Normalize& op_;
+    float mean_[kEach], deviation_[kEach];
+  };
+};
 
 Mix mix_of(Call& call) {
   Mix mix;
@@ -58,8 +84,12 @@ Mix mix_of(Call& call) {
 
 const RegisterCuda normalize_images("NormalizeImages", [](Call& call) {
   const Tensor& pixels = call.inputs[0];
-  launch(call, normalize, grid_for(pixels.size()), pixels.as<uint8_t>(),
-         call.outputs[0].as<float>(), pixels.dim(1), pixels.dim(2), mix_of(call), pixels.size());
+  const Normalize op{pixels.as<const uint8_t>(), call.outputs[0].as<float>(),
+                     static_cast<int>(pixels.dim(1)), static_cast<int>(pixels.dim(2)),
+                     mix_of(call)};
+  PixelVectors vectors(pixels.size() / 3, 3, sizeof(float), {});
+  vectors.align(op.in, static_cast<const float*>(op.out));
+  launch(call, map_pixels<kVectorBytes / 4, Normalize>, vectors.grid(), op, vectors);
 });
 
 }  // namespace

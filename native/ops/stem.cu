@@ -70,8 +70,7 @@ void run(Call& call) {
                });
   const Source<S> activations = normalized<S>(z, s.channels, n, true);
   if (!s.pooling) {
-    return launch_join(call, activations, static_cast<const S*>(nullptr), y, s.channels,
-                       s.pixels());
+    return launch_join(call, Join<S>{activations, nullptr, y, s.channels, true}, s.pixels());
   }
   launch_window_map<S, 2>(call, activations, s.pool, s.batch, MaxPoolRule<T>{}, y,
                           WindowOutput{s.channels, 0}, nullptr);
