@@ -60,12 +60,6 @@ ProductShared place(const ProductShape& s, const ProductWork& w, const ProductPl
   return at;
 }
 
-// Warps' parts that a block makes of a tile.
-int warp_parts(const ProductWork& w, const ProductPlan& p) {
-  const int made = w.back ? p.depth : p.channels;
-  return p.tile / kWarpSide * p.groups * static_cast<int>(ceil_div(made, kWarpSide));
-}
-
 // Ways to cut, the best first: whole rows are read and written in the longest vectors; a group
 // alone needs less memory; what is cut further reads its operands several times.
 std::vector<ProductPlan> candidates(const ProductShape& s, const ProductWork& w) {
@@ -87,7 +81,9 @@ std::vector<ProductPlan> candidates(const ProductShape& s, const ProductWork& w)
   const int summed = w.back ? s.channels : s.depth;
   for (int tile : {64, 32}) add(tile, s.groups, s.depth, s.channels, summed);
   for (int tile : {64, 32}) add(tile, 1, s.depth, s.channels, summed);
-  for (int side : {256, 128, 64, 32, 16}) {
+  // Chunks are summed in registers: a warp has but one part of what such a block makes.
+  constexpr int kWidest = kProductWarps * kWarpSide;
+  for (int side = kWidest; side >= 16; side /= 2) {
     const int depth = std::min(side, s.depth), channels = std::min(side, s.channels);
     if (w.weights && !w.result) {
       for (int tile : {64, 32}) add(tile, 1, depth, channels, channels);
@@ -130,8 +126,6 @@ bool plan_product(const ProductShape& shape, const ProductWork& work, const Shar
   const std::vector<ProductPlan> plans = candidates(shape, work);
   for (int most : {half, limits.block}) {
     for (const ProductPlan& p : plans) {
-      const bool chunked = p.chunk < (work.back ? p.channels : p.depth);
-      if (chunked && warp_parts(work, p) > kProductWarps) continue;
       if (p.shared.size > most || p.halo > 32767) continue;
       plan = p;
       divide(shape, limits, plan);
