@@ -163,17 +163,27 @@ describe.skipIf(!existsSync(fakeLibrary('fake')))('inside a stand-in for TensorF
     expect(calls()).toBeGreaterThan(before);
   });
 
-  test('on a GPU that fails, the call is an exception and gives its memory back', () => {
+  test.each([
+    ['kernel', 700, 'cudaErrorIllegalAddress'],
+    ['launch', 701, 'cudaErrorLaunchOutOfResources'],
+  ] as const)('the last %s of a call fails: an exception, and no memory is kept', (...fault) => {
+    const [site, error, message] = fault;
     backend.place = 'GPU';
-    gradientNorm(vectors());
+    const { events } = recorded(() => gradientNorm(vectors()));
     const { live } = fake.state();
-    const inject = (site: string, error: number) =>
-      testNative.run('ShimFault', [], { site, nth: 1, error }, 'cuda:0');
-    inject('kernel', 700);
+    const inject = (nth: number) =>
+      testNative.run('ShimFault', [], { site: nth > 0 ? site : 'none', nth, error }, 'cuda:0');
+    const launches = events.filter((event) => event === launch).length;
+    expect(launches).toBeGreaterThan(1);
+    inject(launches);
     try {
-      expect(() => gradientNorm(vectors())).toThrow('cudaErrorIllegalAddress');
+      const failing = recorded(() => {
+        expect(() => gradientNorm(vectors())).toThrow(message);
+      });
+      // Scratch memory goes back when what was started is done; a lost device runs nothing.
+      if (site === 'launch') expect(failing.events.at(-1)).toBe(streamWait);
     } finally {
-      inject('none', 0);
+      inject(0);
     }
     expect(fake.state().live).toBe(live);
   });
