@@ -10,7 +10,7 @@ const onCuda = [
   'test/backend/training.test.ts',
   'test/cuda/**/*.test.ts',
   'test/models/model_backends.test.ts',
-  'test/native/gradients.test.ts',
+  'test/native/{gradients,half_stem,half_units}.test.ts',
   'test/ops/*.test.ts',
   'test/tfjs_core/specs.test.ts',
   'test/train/{photos,step}.test.ts',

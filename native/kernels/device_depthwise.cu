@@ -221,9 +221,10 @@ __global__ void __launch_bounds__(kPatchThreads)
           mine.of_tap[tap] += over * a;
         });
         if (pass.in.relu && !(a > 0)) d[i] = 0;
-        mine.d += d[i];
-        mine.product += d[i] * (raw - source.mean);
         place = static_cast<S>(d[i]);
+        const T stored = place;
+        mine.d += stored;
+        mine.product += stored * (raw - source.mean);
       }
     };
     const int x0 = tile.x + me.patch * kPatchWidth, x1 = min(x0 + kPatchWidth, p.width);

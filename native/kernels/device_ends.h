@@ -6,7 +6,7 @@
 
 namespace menet {
 
-// Stores z and leaves its moments.
+// Stores z and leaves the moments of what is stored.
 template <typename S>
 struct StoreEnd {
   S* out;  // null: the moments alone
@@ -18,8 +18,9 @@ struct StoreEnd {
   __device__ void operator()(Part& part, int64_t first, int64_t count) const {
     if (out != nullptr) {
       part.for_each(count, [&](int i, int j, int64_t pixel) {
-        out[pixel * stride + shuffle.position(first + part.columns[j])] =
-            static_cast<S>(part.values[i][j]);
+        const S stored = static_cast<S>(part.values[i][j]);
+        out[pixel * stride + shuffle.position(first + part.columns[j])] = stored;
+        part.values[i][j] = static_cast<Compute<S>>(stored);
       });
     }
     if (moments.first != nullptr) part.write_moments(moments, first, count);
@@ -54,13 +55,15 @@ struct GradientEnd {
         if (in.relu && !(a > 0)) d = 0;
         if (in.gate != nullptr) {
           const T s = gate_at(in, pixel, c);
-          gate.values[i][j] = d * a * s * (1 - s);
-          d_gate[at] = static_cast<S>(gate.values[i][j]);
+          const S d_e = static_cast<S>(d * a * s * (1 - s));
+          d_gate[at] = d_e;
+          gate.values[i][j] = static_cast<T>(d_e);
           d *= s;
         }
       }
-      d_in[at] = static_cast<S>(d);
-      part.values[i][j] = d;
+      const S stored = static_cast<S>(d);
+      d_in[at] = stored;
+      part.values[i][j] = static_cast<T>(stored);
     });
     if (sums.first == nullptr) return;
     part.write_products(sums, first, count, [&](int i, int j) {

@@ -140,8 +140,9 @@ __global__ void __launch_bounds__(kPatchThreads)
         sum = rule.finish(sum);
         if (i == 0 && x == x0) sums.start(sum);
         if (wanted >> i & 1) {
-          output[at + i * output.pitch()] = static_cast<S>(sum);
-          sums.add(sum);
+          const S stored = static_cast<S>(sum);
+          output[at + i * output.pitch()] = stored;
+          sums.add(static_cast<T>(stored));
         }
       }
 #pragma unroll

@@ -211,7 +211,8 @@ class ForwardBlock {
         [](T d) { return d * d; });
   }
 
-  // Sums of first(value, column) and of second(that) over the first `rows` rows.
+  // Sums of first(value, column) and of second(that) over the first `rows` rows, of the values as
+  // they are stored.
   template <typename First, typename Second>
   __device__ void add(const WarpTile<T>& sums, const WarpItem& item, int rows, int count,
                       const First& first, const Second& second) const {
@@ -224,7 +225,8 @@ class ForwardBlock {
       for (int i = 0; i < 4; ++i) {
         const int part = i % 2 * 2 + v % 2;
         if (sums.row(i / 2, part) >= rows) continue;
-        const T d = first(sums.sums[i / 2][v / 2][part], column);
+        const S stored = static_cast<S>(sums.sums[i / 2][v / 2][part]);
+        const T d = first(static_cast<T>(stored), column);
         values[v] += d;
         values[8 + v] += second(d);
       }

@@ -226,7 +226,7 @@ class GradientBlock {
   }
 
   // A lane's elements of one channel of the input: d becomes the gradient through gate, relu and
-  // batch norm, and takes the input's place.
+  // batch norm, and takes the input's place; what is stored of it is summed.
   template <typename Add>
   __device__ void finish_channel(const WarpTile<T>& sums, int v, const WarpItem& item, int rows,
                                  int buffer, const Add& add) const {
@@ -243,14 +243,16 @@ class GradientBlock {
         const T a = in.normalized(e);
         if (in.relu && !(a > 0)) d = 0;
         if (in.gate != nullptr) {
-          const T open = in.open(e), d_gate = d * a * open * (1 - open);
-          add(8, d_gate, static_cast<T>(gate[e]) - in.gate_mean);
-          gate[e] = static_cast<S>(d_gate);
+          const T open = in.open(e);
+          const S d_gate = static_cast<S>(d * a * open * (1 - open));
+          add(8, static_cast<T>(d_gate), static_cast<T>(gate[e]) - in.gate_mean);
+          gate[e] = d_gate;
           d *= open;
         }
-        add(0, d, static_cast<T>(z[e]) - in.mean);
       }
-      z[e] = static_cast<S>(d);
+      const S stored = static_cast<S>(d);
+      if (in.normal) add(0, static_cast<T>(stored), static_cast<T>(z[e]) - in.mean);
+      z[e] = stored;
     }
   }
 

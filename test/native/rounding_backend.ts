@@ -20,12 +20,17 @@ const exactKernels = new Set([
   'Unpack',
 ]);
 
+/** Products of an activation, or of its gradient, and weights. */
+const products = new Set(['Conv2D', 'Conv2DBackpropInput']);
+
 /**
- * A backend that rounds what every kernel makes of activations: the 16-bit composition of stock
- * operations. Returns its name; needs backend `menet` to have been set once.
+ * A backend on the CPU that rounds what every kernel makes of activations: the 16-bit composition
+ * of stock operations. Returns its name; needs backend `menet` to have been set once.
+ * @param tensorCores products take rounded weights too, as 16-bit ones on a GPU must
  */
-export function registerRoundingBackend(dtype: HalfType): string {
-  const name = `menet_${dtype}`;
+export function registerRoundingBackend(dtype: HalfType, tensorCores = false): string {
+  // No underscore: tfjs takes what is before one for a backend's name when it lists kernels.
+  const name = `menet-${dtype}${tensorCores ? '-products' : ''}`;
   if (tf.findBackendFactory(name)) return name;
   tf.registerBackend(name, () => new MenetBackend(native()), 0);
   for (const kernel of tf.getKernelsForBackend('menet')) {
@@ -33,9 +38,16 @@ export function registerRoundingBackend(dtype: HalfType): string {
       ...kernel,
       backendName: name,
       kernelFunc: (args) => {
-        const outputs = kernel.kernelFunc(args);
+        const backend = args.backend as MenetBackend;
+        const { filter } = args.inputs;
+        const weights =
+          tensorCores && products.has(kernel.kernelName)
+            ? roundedCopy(backend, filter!, dtype)
+            : undefined;
+        const inputs = weights === undefined ? args.inputs : { ...args.inputs, filter: weights };
+        const outputs = kernel.kernelFunc({ ...args, inputs });
+        if (weights !== undefined) backend.disposeData(weights.dataId);
         if (!exactKernels.has(kernel.kernelName)) {
-          const backend = args.backend as MenetBackend;
           for (const output of [outputs].flat()) roundActivation(backend, output, dtype);
         }
         return outputs;
@@ -43,6 +55,16 @@ export function registerRoundingBackend(dtype: HalfType): string {
     });
   }
   return name;
+}
+
+function roundedCopy(
+  backend: MenetBackend,
+  { dataId, shape, dtype: type }: tf.TensorInfo,
+  dtype: HalfType,
+): tf.TensorInfo {
+  const data = Float64Array.from(backend.readSync(dataId) as Float32Array);
+  const result = Float32Array.from(rounded(native(), { shape, data }, dtype).data);
+  return { dataId: backend.write(result, shape, type), shape, dtype: type };
 }
 
 /** In place; a tensor of rank 4 with one pixel is a statistic. */
