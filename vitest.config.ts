@@ -12,6 +12,7 @@ const onCuda = [
   'test/models/model_backends.test.ts',
   'test/native/{gradients,half_stem,half_units}.test.ts',
   'test/ops/*.test.ts',
+  'test/plans/*.test.ts',
   'test/tfjs_core/specs.test.ts',
   'test/train/{photos,step}.test.ts',
 ];

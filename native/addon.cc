@@ -1,5 +1,6 @@
 // The one door between JavaScript and the native core: allocate, view, free, read,
-// write, run. Everything that is thrown inside becomes a JavaScript exception.
+// write, run; plans have theirs in plan_door.cc. Everything that is thrown inside becomes a
+// JavaScript exception.
 #include <napi.h>
 
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "host_bytes.h"
 #include "image_door.h"
 #include "js_values.h"
+#include "plan_door.h"
 #include "read_worker.h"
 #include "tensorflow_door.h"
 #include "write_worker.h"
@@ -89,6 +91,7 @@ class Addon : public Napi::Addon<Addon> {
                          });
     define_image_door(env, exports);
     define_tensorflow_door(env, exports);
+    plans_.define(env, exports);
   }
 
  private:
@@ -119,25 +122,33 @@ class Addon : public Napi::Addon<Addon> {
 
   // allocate(bytes, device) -> id
   Napi::Value Allocate(const Napi::CallbackInfo& info) {
-    const auto id = buffers_.allocate(DeviceOf(info, 1), static_cast<size_t>(Integer(info, 0)));
+    Device& device = DeviceOf(info, 1);
+    if (plans_.recorder()) plans_.recorder()->expect_device(device, "allocate");
+    const auto id = buffers_.allocate(device, static_cast<size_t>(Integer(info, 0)));
+    if (plans_.recorder()) plans_.recorder()->allocated(id);
     return Napi::Number::New(info.Env(), static_cast<double>(id));
   }
 
   // view(id, offset, bytes) -> id
   Napi::Value View(const Napi::CallbackInfo& info) {
-    const auto id = buffers_.view(Integer(info, 0), static_cast<size_t>(Integer(info, 1)),
-                                  static_cast<size_t>(Integer(info, 2)));
+    const Buffers::Handle of = Integer(info, 0);
+    const auto offset = static_cast<size_t>(Integer(info, 1));
+    const auto id = buffers_.view(of, offset, static_cast<size_t>(Integer(info, 2)));
+    if (plans_.recorder()) plans_.recorder()->viewed(id, of, offset);
     return Napi::Number::New(info.Env(), static_cast<double>(id));
   }
 
   Napi::Value Free(const Napi::CallbackInfo& info) {
-    buffers_.free(Integer(info, 0));
+    const Buffers::Handle id = Integer(info, 0);
+    buffers_.free(id);
+    if (plans_.recorder()) plans_.recorder()->freed(id);
     return info.Env().Undefined();
   }
 
   // read(id, target, offset = 0): fills the target from the buffer's bytes at offset
   Napi::Value Read(const Napi::CallbackInfo& info) {
     const auto [buffer, host, offset] = Transfer(info, "read");
+    if (plans_.recorder()) plans_.recorder()->reject_read(Integer(info, 0));
     buffer.device->read(host.data, static_cast<char*>(buffer.data()) + offset, host.size);
     return info.Env().Undefined();
   }
@@ -148,6 +159,8 @@ class Addon : public Napi::Addon<Addon> {
     const Buffer& buffer = buffers_.get(Integer(info, 0));
     const auto bytes = static_cast<size_t>(Integer(info, 1));
     const size_t offset = OffsetWithin(buffer, "readAsync", info, bytes);
+    if (plans_.recorder()) plans_.recorder()->reject_read(Integer(info, 0));
+    plans_.settle(buffer);
     const char* from = static_cast<const char*>(buffer.data()) + offset;
     auto* worker = new ReadWorker(Napi::ArrayBuffer::New(info.Env(), bytes),
                                   buffer.device->start_read(from, bytes));
@@ -158,6 +171,7 @@ class Addon : public Napi::Addon<Addon> {
   // write(id, source, offset = 0)
   Napi::Value Write(const Napi::CallbackInfo& info) {
     const auto [buffer, host, offset] = Transfer(info, "write");
+    if (plans_.recorder()) plans_.recorder()->written(Integer(info, 0));
     buffer.device->write(static_cast<char*>(buffer.data()) + offset, host.data, host.size);
     return info.Env().Undefined();
   }
@@ -180,6 +194,7 @@ class Addon : public Napi::Addon<Addon> {
   TransferRange Transfer(const Napi::CallbackInfo& info, const char* what) {
     const Buffer& buffer = buffers_.get(Integer(info, 0));
     const HostBytes host = host_bytes(info[1]);
+    plans_.settle(buffer);
     return {buffer, host, OffsetWithin(buffer, what, info, host.size)};
   }
 
@@ -211,7 +226,7 @@ class Addon : public Napi::Addon<Addon> {
     }
     if (device == nullptr) device = &DeviceOf(info, 3);
     Call call(op, *device, std::move(inputs), attributes);
-    return with_name_of(call, [&] { return RunCall(env, op, call); });
+    return with_name_of(call, [&] { return RunCall(env, op, call, arguments); });
   }
 
   static std::vector<Argument> Arguments(const std::string& op, const Napi::Array& list) {
@@ -225,8 +240,18 @@ class Addon : public Napi::Addon<Addon> {
     return arguments;
   }
 
-  Napi::Value RunCall(Napi::Env env, const Op& op, Call& call) {
-    const Op::Run run = call.function();
+  static std::vector<Buffers::Handle> HandlesOf(const std::vector<Argument>& arguments) {
+    std::vector<Buffers::Handle> handles;
+    for (const Argument& argument : arguments) handles.push_back(argument.id);
+    return handles;
+  }
+
+  Napi::Value RunCall(Napi::Env env, const Op& op, Call& call,
+                      const std::vector<Argument>& arguments) {
+    if (plans_.busy()) plans_.settle(HandlesOf(arguments));
+    Recorder* recorder = plans_.recorder();
+    if (recorder) recorder->expect_device(call.device(), op.name);
+    call.function();
     const FixedThreadCount threads;
     const std::vector<TensorType> types = op.infer(call);
     std::vector<Buffers::Handle> ids;
@@ -238,7 +263,7 @@ class Addon : public Napi::Addon<Addon> {
         output.data = buffers_.get(ids.back()).data();
         call.outputs.push_back(output);
       }
-      run(call);
+      recorder ? recorder->run(call, op, HandlesOf(arguments), ids) : call.run();
     } catch (...) {
       for (Buffers::Handle id : ids) buffers_.free(id);
       throw;
@@ -338,6 +363,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   Buffers buffers_;
+  PlanDoor plans_{buffers_};
 };
 
 }  // namespace

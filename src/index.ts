@@ -4,6 +4,7 @@ export { currentMenetBackend, type MenetBackend } from './backend/menet_backend.
 export { type DeviceInfo, type Devices, devices } from './devices.js';
 export { InputError } from './errors.js';
 export { type Precision } from './precision.js';
+export { compile, type CompileOptions, type Plan, type PlanMemory } from './plans/plan.js';
 export { type BatchNormParams } from './ops/batch_norm.js';
 export { depthwiseSeparable, type DepthwiseSeparableParams } from './ops/depthwise_separable.js';
 export {

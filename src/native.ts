@@ -41,6 +41,18 @@ export interface KernelTime {
   bytes: number;
 }
 
+/** Bytes of a plan, and the ops that a replay runs. */
+export interface NativePlanMemory {
+  /** Inputs, temporaries, scratch and outputs, packed. */
+  arena: number;
+  /** The same side by side. */
+  temporaries: number;
+  /** The most of them that is needed at once. */
+  needed: number;
+  constants: number;
+  steps: number;
+}
+
 /** A device as the native core lists it; what it does not know is 0 or empty. */
 export interface NativeDevice {
   name: string;
@@ -94,6 +106,24 @@ export interface Native {
     attributes?: Readonly<Record<string, Attribute>>,
     device?: string,
   ): NativeTensor[];
+  /** From now on everything is logged; `inputs` are the buffers that replays will be given. */
+  record(inputs: readonly number[], device: string): void;
+  /**
+   * Ends the recording: a plan or, where something else than the outputs was left behind, what it
+   * was; and the live buffers that replays use beside their own.
+   */
+  finishRecording(outputs: readonly number[]): { plan?: number; kept: string; bound: number[] };
+  /** Ends a recording, if there is one, without a plan. */
+  cancelRecording(): void;
+  /** Does the recorded work on inputs of the same sizes; the caller owns the outputs. */
+  replay(plan: number, inputs: readonly number[]): number[];
+  /** The same off the event loop, in the order of the calls. Inputs may be freed at once. */
+  replayAsync(plan: number, inputs: readonly number[]): Promise<number[]>;
+  planMemory(plan: number): NativePlanMemory;
+  /** Frees a plan; replays in flight end first. */
+  disposePlan(plan: number): void;
+  /** Fills a plan's arena with a byte, on which no replay may depend. */
+  fillArena(plan: number, byte: number): void;
   ops(): string[];
   /** Those that take bfloat16 and float16 tensors; the others want float32. */
   halfOps(): string[];

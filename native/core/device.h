@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,13 @@ struct KernelTime {
 
 class Profile;
 
+// Work on a device that was captured to be started again as one.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  virtual void launch() = 0;  // behind everything that was started so far
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -56,6 +64,11 @@ class Device {
   // else may use the memory until it is finished.
   virtual std::unique_ptr<PendingWrite> start_write(void* device, const void* host,
                                                     size_t bytes) = 0;
+  // Within the device.
+  virtual void copy(void* to, const void* from, size_t bytes) { write(to, from, bytes); }
+  // What the work would start, on the calling thread; null on a device that starts nothing: there
+  // the work itself is what can be done again.
+  virtual std::unique_ptr<Graph> capture(const std::function<void()>&) { return nullptr; }
   virtual void* stream() { return nullptr; }  // cudaStream_t where there is one
 
   // Times of single kernels between the two calls (cuda/profile.h); the CPU has none.

@@ -57,10 +57,18 @@ std::vector<int64_t> Attributes::integers(const char* name) const {
   return integers;
 }
 
-Call::~Call() {
-  for (void* pointer : scratch_) {
-    if (pointer != nullptr) device_.allocator().free(pointer);
-  }
+Op::Run Call::function() const {
+  const Op::Run function = device_.kind() == DeviceKind::kCpu ? op_.cpu : op_.cuda;
+  expect(function != nullptr, "expected a kernel for ", device_.name(), ", found none");
+  return function;
+}
+
+void Call::run() {
+  struct Ending {
+    Call& call;
+    ~Ending() { call.free_scratch(); }
+  } const ending{*this};
+  function()(*this);
 }
 
 size_t Call::bytes() const {
@@ -69,16 +77,17 @@ size_t Call::bytes() const {
   return bytes;
 }
 
-Op::Run Call::function() const {
-  const Op::Run run = device_.kind() == DeviceKind::kCpu ? op_.cpu : op_.cuda;
-  expect(run != nullptr, "expected a kernel for ", device_.name(), ", found none");
-  return run;
+void Call::free_scratch() {
+  for (void* pointer : scratch_) {
+    if (pointer != nullptr) menet::free_scratch(device_, pointer);
+  }
+  scratch_.clear();
 }
 
 void* Call::scratch_bytes(size_t bytes) {
   scratch_bytes_ += bytes;
   scratch_.push_back(nullptr);  // so that nothing can fail once there is memory
-  scratch_.back() = device_.allocator().allocate(bytes);
+  scratch_.back() = allocate_scratch(device_, bytes);
   return scratch_.back();
 }
 

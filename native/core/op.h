@@ -9,6 +9,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/scratch.h"
 #include "core/tensor.h"
 
 namespace menet {
@@ -55,7 +56,7 @@ class Call {
  public:
   Call(const Op& op, Device& device, std::vector<Tensor> inputs, const Attributes& attributes)
       : inputs(std::move(inputs)), attributes(attributes), op_(op), device_(device) {}
-  ~Call();
+  ~Call() { free_scratch(); }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -69,7 +70,9 @@ class Call {
   Device& device() const { return device_; }
   size_t bytes() const;  // of its outputs and its scratch, so far
 
-  // Device memory that lives until the call ends, not initialised.
+  void run();
+
+  // Device memory that lives until run() ends, not initialised.
   template <typename T>
   T* scratch(int64_t count) {
     return static_cast<T*>(scratch_bytes(static_cast<size_t>(count) * sizeof(T)));
@@ -90,6 +93,7 @@ class Call {
 
  private:
   void* scratch_bytes(size_t bytes);
+  void free_scratch();
 
   const Op& op_;
   Device& device_;
@@ -103,9 +107,8 @@ class Scratch {
  public:
   Scratch(Device& device, int64_t count)
       : device_(device),
-        data_(
-            static_cast<T*>(device.allocator().allocate(static_cast<size_t>(count) * sizeof(T)))) {}
-  ~Scratch() { device_.allocator().free(data_); }
+        data_(static_cast<T*>(allocate_scratch(device, static_cast<size_t>(count) * sizeof(T)))) {}
+  ~Scratch() { free_scratch(device_, data_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 

@@ -10,6 +10,7 @@
 #include "cuda/check.h"
 #include "cuda/cublas.h"
 #include "cuda/device_memory.h"
+#include "cuda/graph.h"
 #include "cuda/pinned.h"
 #include "cuda/probe.h"
 #include "cuda/profile.h"
@@ -38,6 +39,7 @@ class CudaDevice : public Device {
   Allocator& allocator() override { return *allocator_; }  // never throws: it is freed to as well
 
   void write(void* device, const void* host, size_t bytes) override {
+    if (CudaGraph* graph = CudaGraph::capturing()) return graph->write(device, host, bytes);
     write_on(stream_, device, host, bytes);
   }
 
@@ -50,6 +52,7 @@ class CudaDevice : public Device {
   }
 
   std::unique_ptr<PendingRead> start_read(const void* device, size_t bytes) override {
+    if (CudaGraph::capturing()) throw_error("expected no value to be needed on the host in a plan");
     use_for("reading", bytes);
     auto pending = std::make_unique<Read>(*this, bytes);
     copy(stream_, pending->staging.data, device, bytes, cudaMemcpyDeviceToHost, pending->staging);
@@ -61,9 +64,25 @@ class CudaDevice : public Device {
     return std::make_unique<Write>(*this, device, host, bytes);
   }
 
+  void copy(void* to, const void* from, size_t bytes) override {
+    const auto stream = static_cast<cudaStream_t>(this->stream());
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copying");
+  }
+
+  std::unique_ptr<Graph> capture(const std::function<void()>& work) override {
+    use();
+    const std::lock_guard<std::mutex> one_capture(capture_mutex_);
+    if (capture_stream_ == nullptr) {
+      check(cudaStreamCreateWithFlags(&capture_stream_, cudaStreamNonBlocking), "capturing");
+    }
+    return std::make_unique<CudaGraph>(*this, pinned_, capture_stream_, work);
+  }
+
+  // The calling thread's capture, where there is one, is none of the other threads' business.
   void* stream() override {
     use();
-    return stream_;
+    CudaGraph* graph = CudaGraph::capturing();
+    return graph == nullptr ? stream_ : graph->stream();
   }
 
   void start_profile() override { profile_ = std::make_unique<Profile>(*this, stream_); }
@@ -72,7 +91,7 @@ class CudaDevice : public Device {
     const std::unique_ptr<Profile> finished = std::move(profile_);
     return finished->finish();
   }
-  Profile* profile() override { return profile_.get(); }
+  Profile* profile() override { return CudaGraph::capturing() ? nullptr : profile_.get(); }
 
  private:
   struct Read : PendingRead {
@@ -166,6 +185,8 @@ class CudaDevice : public Device {
 
   int ordinal_;
   cudaStream_t stream_ = nullptr;
+  std::mutex capture_mutex_;
+  cudaStream_t capture_stream_ = nullptr;  // libraries keep what they know of a stream
   cudaStream_t upload_stream_ = nullptr;
   std::unique_ptr<Allocator> allocator_;
   PinnedPool pinned_;

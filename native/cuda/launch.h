@@ -82,10 +82,12 @@ T* dynamic_shared() {
 }
 
 template <typename... Parameters>
-void start_kernel(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t,
+void start_kernel(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream,
                   Parameters... arguments) {
-  if (!shim::starts_kernel()) return;
-  shim::run_grid(grid.blocks, grid.threads, grid.shared, [=] { kernel(arguments...); });
+  shim::start(stream, [=] {
+    if (!shim::starts_kernel()) return;
+    shim::run_grid(grid.blocks, grid.threads, grid.shared, [=] { kernel(arguments...); });
+  });
 }
 
 #endif

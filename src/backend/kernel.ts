@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors.js';
 import { backendName, type MenetBackend } from './menet_backend.js';
 
 /** One call of a kernel by tfjs' engine. */
@@ -28,12 +29,25 @@ export function registerKernels(kernels: NativeKernels): void {
     tf.registerKernel({
       kernelName,
       backendName,
-      kernelFunc: native === undefined ? kernelFunc : withFallback(native, kernelFunc),
+      kernelFunc: withFallback(native, fallback(kernelName, kernelFunc)),
     });
   }
 }
 
-function withFallback(native: NativeKernel, fallback: tf.KernelFunc): tf.KernelFunc {
+/** A kernel of tfjs-backend-cpu, which a recording cannot have: it works on the host. */
+function fallback(kernelName: string, kernelFunc: tf.KernelFunc): tf.KernelFunc {
+  return (parameters) => {
+    try {
+      return kernelFunc(parameters);
+    } catch (error) {
+      if (!(parameters.backend as MenetBackend).recording) throw error;
+      throw new InputError(`${(error as Error).message}, by tfjs-backend-cpu's ${kernelName}`);
+    }
+  };
+}
+
+function withFallback(native: NativeKernel | undefined, fallback: tf.KernelFunc): tf.KernelFunc {
+  if (native === undefined) return fallback;
   return (parameters) =>
     native({
       inputs: parameters.inputs,

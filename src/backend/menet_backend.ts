@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors.js';
 import { type Attribute, type Native, type NativeDType, type NativeTensor } from '../native.js';
 import { NativeBuffers, TensorData } from './tensor_data.js';
 
@@ -54,7 +55,7 @@ export class MenetBackend extends tf.KernelBackend {
       const asStored = this.#takesAsStored(op, inputs);
       const tensors = inputs.map((input) => this.#nativeTensor(input, asStored, temporary));
       const outputs = this.native.run(op, tensors, attributes, this.device);
-      return outputs.map((output) => this.#wrap(output));
+      return outputs.map((output) => this.adopt(output));
     } finally {
       for (const id of temporary) this.#buffers.free(id);
     }
@@ -102,17 +103,49 @@ export class MenetBackend extends tf.KernelBackend {
 
   /**
    * The variable, made safe to update in place by a native op: if clones share its data (saved
-   * for a gradient, or the tensor that it was made from), it gets a copy of its own first, so
-   * that the clones keep their values.
+   * for a gradient, or the tensor that it was made from), they get a copy first, so that they keep
+   * their values. The variable keeps its buffer, which plans know it by.
    */
   writable<R extends tf.Rank>(variable: tf.Variable<R>): tf.Variable<R> {
     if (this.refCount(variable.dataId) > 1) {
       const [copy] = this.run('Identity', [variable]) as [tf.TensorInfo];
+      this.data.get(copy.dataId).exchange(this.data.get(variable.dataId));
       const tensor = tf.engine().makeTensorFromTensorInfo(copy, this) as tf.Tensor<R>;
       variable.assign(tensor);
       tensor.dispose();
     }
+    this.#buffers.recording?.add(variable);
     return variable;
+  }
+
+  /** Whether native calls are being recorded for a plan. */
+  get recording(): boolean {
+    return this.#buffers.recording !== undefined;
+  }
+
+  /**
+   * From now on native calls are recorded, and what would differ in a replay throws.
+   * @param inputs what replays will be given others for
+   * @returns the variables that are updated in place, as they come
+   */
+  startRecording(inputs: readonly tf.Tensor[]): ReadonlySet<tf.Variable> {
+    this.native.record(this.#buffersOf(inputs), this.device);
+    return (this.#buffers.recording = new Set());
+  }
+
+  /** Ends the recording; see {@link Native.finishRecording}. */
+  finishRecording(outputs: readonly tf.Tensor[]): ReturnType<Native['finishRecording']> {
+    return this.native.finishRecording(this.#buffersOf(outputs));
+  }
+
+  /** Back to normal, whatever came of the recording. */
+  endRecording(): void {
+    this.native.cancelRecording();
+    this.#buffers.recording = undefined;
+  }
+
+  #buffersOf(tensors: readonly tf.Tensor[]): number[] {
+    return tensors.map(({ dataId }) => this.data.get(dataId).buffer);
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
@@ -203,7 +236,7 @@ export class MenetBackend extends tf.KernelBackend {
       this.#buffers.free(id);
       throw error;
     }
-    return this.#wrap({ id, shape, dtype: 'uint8' });
+    return this.adopt({ id, shape, dtype: 'uint8' });
   }
 
   override async time(f: () => void): Promise<{ kernelMs: number }> {
@@ -219,6 +252,15 @@ export class MenetBackend extends tf.KernelBackend {
   /** Frees all native memory of this backend, that of live tensors included. */
   override dispose(): void {
     this.#buffers.freeAll();
+  }
+
+  /** A tensor that takes over a native buffer. */
+  adopt({ id, shape, dtype: storage }: NativeTensor): tf.TensorInfo {
+    const dtype = visibleTypes[storage] ?? (storage as tf.DataType);
+    const size = tf.util.sizeFromShape(shape);
+    const dataId = {};
+    this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id, storage }));
+    return { dataId, shape, dtype };
   }
 
   // What follows is what kernels of tfjs-backend-cpu ask of their backend.
@@ -263,6 +305,8 @@ export class MenetBackend extends tf.KernelBackend {
   #nativeTensor(input: OpInput, asStored: boolean, temporary: number[]): NativeTensor | null {
     if (input === null) return null;
     if (!('dataId' in input)) {
+      if (this.recording)
+        throw new InputError('compile: expected tensors, got bytes that every replay would repeat');
       const id = this.#buffers.allocate(input.bytes.byteLength);
       temporary.push(id);
       this.native.write(id, input.bytes);
@@ -277,16 +321,6 @@ export class MenetBackend extends tf.KernelBackend {
     const cast = this.#buffers.cast(source, dtype);
     temporary.push(cast.id);
     return cast;
-  }
-
-  #wrap(output: NativeTensor): tf.TensorInfo {
-    const { id, shape } = output;
-    const { dtype: storage } = output;
-    const dtype = visibleTypes[storage] ?? (storage as tf.DataType);
-    const size = tf.util.sizeFromShape(shape);
-    const dataId = {};
-    this.#store(dataId, new TensorData(this.#buffers, dtype, size, 1, { buffer: id, storage }));
-    return { dataId, shape, dtype };
   }
 
   #store(dataId: tf.DataId, data: TensorData): void {

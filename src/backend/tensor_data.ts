@@ -1,8 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
+import { InputError } from '../errors.js';
 import { type Native, type NativeDType, type NativeTensor } from '../native.js';
 
 /** The native buffers that a backend holds, so that they can all be given back at once. */
 export class NativeBuffers {
+  /** While native calls are recorded: the variables that they update in place. */
+  recording: Set<tf.Variable> | undefined;
   readonly #live = new Set<number>();
 
   constructor(
@@ -59,6 +62,7 @@ export class TensorData {
   #values: tf.BackendValues | undefined;
   #buffer: number | undefined;
   #storage: NativeDType;
+  readonly #madeIn: object | undefined;
 
   constructor(
     readonly buffers: NativeBuffers,
@@ -68,6 +72,7 @@ export class TensorData {
     source: { values: tf.BackendValues } | { buffer: number; storage: NativeDType },
   ) {
     this.#storage = dtype as NativeDType;
+    this.#madeIn = buffers.recording;
     if ('buffer' in source) {
       this.#buffer = source.buffer;
       this.#storage = source.storage;
@@ -88,11 +93,13 @@ export class TensorData {
       this.#buffer = undefined;
       this.#storage = this.dtype as NativeDType;
     }
+    this.#expectReadable();
     return this.#values as tf.BackendValues;
   }
 
   /** The values for reading; native data stay where they are. */
   read(): tf.BackendValues {
+    this.#expectReadable();
     if (this.#buffer === undefined) return this.#values as tf.BackendValues;
     const array = new arrays[this.dtype as NativeTensorDType](this.size);
     this.#converted((id) => this.buffers.native.read(id, array));
@@ -101,6 +108,7 @@ export class TensorData {
 
   /** The same as {@link read}, as they are now, without blocking the event loop. */
   async readAsync(): Promise<tf.BackendValues> {
+    this.#expectReadable();
     if (this.#buffer === undefined) return this.#values as tf.BackendValues;
     const TypedArray = arrays[this.dtype as NativeTensorDType];
     const bytes = this.size * TypedArray.BYTES_PER_ELEMENT;
@@ -124,6 +132,17 @@ export class TensorData {
     return this.#buffer;
   }
 
+  /** The native buffer, if there is one. */
+  get liveBuffer(): number | undefined {
+    return this.#buffer;
+  }
+
+  /** Data of the same size and type exchange their buffers. */
+  exchange(other: TensorData): void {
+    [this.#buffer, other.#buffer] = [other.buffer, this.buffer];
+    [this.#storage, other.#storage] = [other.#storage, this.#storage];
+  }
+
   /** Frees native memory. The data must not be used any more. */
   release(): void {
     if (this.#buffer !== undefined) this.buffers.free(this.#buffer);
@@ -142,6 +161,18 @@ export class TensorData {
     } finally {
       this.buffers.free(cast.id);
     }
+  }
+
+  /**
+   * What a replay will find changed must not be read while the calls are recorded; the native core
+   * knows its own buffers. Constants on the host that the function has made itself are no harm.
+   */
+  #expectReadable(): void {
+    const { recording } = this.buffers;
+    if (recording === undefined || this.#madeIn === recording || this.#buffer !== undefined) return;
+    throw new InputError(
+      'compile: expected values that stay on the device, got a read of a tensor that was there before',
+    );
   }
 
   /** Host values in the element type of native buffers: kernels on the host may leave others. */

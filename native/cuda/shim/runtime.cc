@@ -103,15 +103,6 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = nullptr;
-  return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  menet::shim::note(menet::shim::Event::kStreamWait);
-  return menet::shim::lost();
-}
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return menet::shim::lost(); }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -124,7 +115,8 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (menet::shim::captures(stream)) return cudaErrorStreamCaptureUnsupported;
   if (event != nullptr) event->recorded = std::chrono::steady_clock::now();
   return menet::shim::lost();
 }
@@ -160,14 +152,16 @@ cudaError_t cudaFreeHost(void* pointer) {
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
+                            cudaStream_t stream) {
   const cudaError_t status = menet::shim::reach(menet::shim::Site::kCopy);
-  if (status == cudaSuccess && bytes > 0) std::memmove(to, from, bytes);
+  if (status != cudaSuccess || bytes == 0) return status;
+  menet::shim::start(stream, [=] { std::memmove(to, from, bytes); });
   return status;
 }
 
-cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   const cudaError_t status = menet::shim::reach(menet::shim::Site::kLaunch);
-  if (status == cudaSuccess && bytes > 0) std::memset(to, value, bytes);
+  if (status != cudaSuccess || bytes == 0) return status;
+  menet::shim::start(stream, [=] { std::memset(to, value, bytes); });
   return status;
 }
