@@ -129,7 +129,11 @@ Recording Recorder::finish(const std::vector<Handle>& outputs) {
     recording_.outputs.push_back({{}, place.storage, place.offset});
   }
   for (size_t i = 0; i < recording_.storages.size(); ++i) {
-    const Storage& storage = recording_.storages[i];
+    Storage& storage = recording_.storages[i];
+    // What lives on is a tensor that was there before, and has only now come from the host.
+    if (storage.kind == Storage::Kind::kConstant && storage.live_handles > 0) {
+      storage.kind = Storage::Kind::kOutside;
+    }
     const bool kept = storage.kind == Storage::Kind::kComputed && storage.live_handles > 0;
     if (!kept || std::count(returned.begin(), returned.end(), static_cast<int>(i)) > 0) continue;
     recording_.kept =
