@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { currentMenetBackend } from '../backend/menet_backend.js';
 import { reject } from '../errors.js';
+import { mismatch } from './checks.js';
 import {
   checkFractions,
   checkNotNegative,
@@ -50,6 +52,8 @@ export function adamUpdate(
   checkFractions('adamUpdate', { 'betas[0]': beta1, 'betas[1]': beta2 });
   checkNotNegative('adamUpdate', { epsilon });
   if (!(Number.isInteger(step) && step > 0)) reject('adamUpdate: step', 'an integer from 1', step);
+  // A plan would go on with the corrections of this step.
+  if (currentMenetBackend()?.recording) mismatch('adamUpdate', 'an eager run', 'one in a plan');
   const { averages, squareAverages } = slots;
   const lists = { gradients, averages, squareAverages };
   const gradientScale = checkUpdate('adamUpdate', parameters, lists, options);

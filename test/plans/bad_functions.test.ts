@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import '../../src/backend/register.js';
-import { compile } from '../../src/index.js';
+import { adamUpdate, compile } from '../../src/index.js';
 
 beforeEach(() => tf.setBackend('menet'));
 
@@ -127,6 +127,24 @@ test('an op that fails in a replay is named, and the next replay works', async (
   expect(() => plan.run(table, bad)).toThrow(/^GatherV2: /);
   await expect(plan.runAsync(table, bad)).rejects.toThrow(/^GatherV2: /);
   expect(plan.run(table, good).dataSync()).toEqual(Float32Array.of(1, 2, 3, 4));
+  plan.dispose();
+});
+
+test("a step of Adam, whose number changes, is not a plan's", () => {
+  const [weight, mean, square] = [1, 2, 3].map(() => tf.variable(tf.ones([2])));
+  const plan = compile((gradient: tf.Tensor1D) => {
+    const slots = { averages: [mean!], squareAverages: [square!] };
+    const rates = { learningRate: 0.1, weightDecay: 0, betas: [0.9, 0.99] as const };
+    adamUpdate([weight!], [gradient], slots, {
+      ...rates,
+      epsilon: 1e-8,
+      decoupled: false,
+      step: 1,
+    });
+    return tf.relu(gradient);
+  });
+  const gradient = tf.tensor1d([1, 2]);
+  expect(() => plan.run(gradient)).toThrow('adamUpdate: expected an eager run, got one in a plan');
   plan.dispose();
 });
 
