@@ -5,8 +5,8 @@ import { currentDevice } from '../../src/devices.js';
 import { native } from '../../src/native.js';
 import { differentiableOf, inputsOf } from '../../src/ops/native_unit.js';
 import { generatedValues } from '../generated_values.js';
-import { randomUnit, type UnitShape, unitShapes } from '../ops/random_units.js';
-import { type UnitCase, unitOps } from '../ops/unit_ops.js';
+import { type UnitShape, unitShapes } from '../ops/random_units.js';
+import { type UnitCase, unitOps, withCase } from '../ops/unit_ops.js';
 import { runFloat64, type Values } from './float64.js';
 import { download, type HalfType, halfTypes, rounded, rounding, upload } from './half.js';
 import { registerRoundingBackend } from './rounding_backend.js';
@@ -202,22 +202,6 @@ function inBackend<T>(name: string, body: () => T): T {
   } finally {
     void tf.setBackend('menet');
   }
-}
-
-function withCase<T>(
-  op: string,
-  shape: UnitShape,
-  training: boolean,
-  seed: number,
-  use: (unit: UnitCase) => T,
-): T {
-  const unit = randomUnit(shape, seed, training);
-  let result: T;
-  tf.tidy(() => {
-    result = use(unitOps[op]!(unit, shape));
-  });
-  unit.dispose();
-  return result!;
 }
 
 const attributes = ({ groups, strides }: UnitShape, training: boolean) => ({

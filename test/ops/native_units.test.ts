@@ -5,8 +5,8 @@ import { differentiableOf, inputsOf } from '../../src/ops/native_unit.js';
 import { generatedValues } from '../generated_values.js';
 import { runFloat64, type Values } from '../native/float64.js';
 import { testExpectedUnits } from './expected_units.js';
-import { randomUnit, type UnitShape, unitShapes } from './random_units.js';
-import { type UnitCase, unitOps } from './unit_ops.js';
+import { type UnitShape, unitShapes } from './random_units.js';
+import { type UnitCase, unitOps, withCase } from './unit_ops.js';
 
 testExpectedUnits('menet');
 
@@ -92,7 +92,7 @@ describe.each(Object.keys(unitOps))('%s', (op) => {
   );
 
   test.each([...unitShapes, ...largeShapes])('inference form: %o', (shape) => {
-    withCase(op, shape, false, (unit) => {
+    withCase(op, shape, false, 1, (unit) => {
       const exact = runFloat64(op, inputsOf(unit).map(valuesOf), attributes(shape, false))[0]!;
       const fused = numbers(unit.fused());
       const stock = numbers(unit.reference());
@@ -127,7 +127,7 @@ function compare(comparisons: Comparison[]): void {
 }
 
 function inFloat32(op: string, shape: UnitShape, form: 'fused' | 'reference'): Results {
-  return withCase(op, shape, true, (unit) => {
+  return withCase(op, shape, true, 1, (unit) => {
     const inputs = differentiableOf(unit);
     const dy = (y: tf.Tensor) => tf.tensor(generatedValues(y.size, 77), y.shape);
     let y = new Float64Array();
@@ -141,7 +141,7 @@ function inFloat32(op: string, shape: UnitShape, form: 'fused' | 'reference'): R
 }
 
 function inFloat64(op: string, shape: UnitShape): Results {
-  return withCase(op, shape, true, (unit) => {
+  return withCase(op, shape, true, 1, (unit) => {
     const inputs = inputsOf(unit).map(valuesOf);
     const options = attributes(shape, true);
     const [y, ...saved] = runFloat64(op, inputs, options) as [Values, ...Values[]];
@@ -151,21 +151,6 @@ function inFloat64(op: string, shape: UnitShape): Results {
     const running = runningOf(unit).map((tensor) => inputs[tensors.indexOf(tensor)]!.data);
     return { y: y.data, gradients: gradients.map(({ data }) => data), running };
   });
-}
-
-function withCase<T>(
-  op: string,
-  shape: UnitShape,
-  training: boolean,
-  use: (unit: UnitCase) => T,
-): T {
-  const unit = randomUnit(shape, 1, training);
-  let result: T;
-  tf.tidy(() => {
-    result = use(unitOps[op]!(unit, shape));
-  });
-  unit.dispose();
-  return result!;
 }
 
 const attributes = ({ groups, strides }: UnitShape, training: boolean) => ({

@@ -18,7 +18,7 @@ import {
 } from '../../src/ops/native_unit.js';
 import { shuffleUnit, shuffleUnitReference } from '../../src/ops/shuffle_unit.js';
 import { generatedValues } from '../generated_values.js';
-import { type RandomUnit, separableParams, type UnitShape } from './random_units.js';
+import { type RandomUnit, randomUnit, separableParams, type UnitShape } from './random_units.js';
 
 /** A unit op with generated arguments, fused and from stock ops. */
 export interface UnitCase extends UnitInputs {
@@ -80,4 +80,21 @@ function branchActivations({ batch, height, width, middle, strides }: UnitShape)
     make(901, batch, height, width, middle),
     make(902, batch, half(height), half(width), middle),
   ] as const;
+}
+
+/** Does something with an op of {@link unitOps} on a random unit, whose tensors go afterwards. */
+export function withCase<T>(
+  op: string,
+  shape: UnitShape,
+  training: boolean,
+  seed: number,
+  use: (unit: UnitCase) => T,
+): T {
+  const unit = randomUnit(shape, seed, training);
+  let result: T;
+  tf.tidy(() => {
+    result = use(unitOps[op]!(unit, shape));
+  });
+  unit.dispose();
+  return result!;
 }
